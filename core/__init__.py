@@ -1,0 +1,26 @@
+"""Osteon without Blender: body models, fitting, people from pictures.
+
+The names below are the public interface; each is loaded on first use, so that importing this package costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bodies.load import load_body
+    from .fitting.people import fit_people
+    from .vision.people import estimate_people
+
+_HOME = {
+    "load_body": ".bodies.load",
+    "estimate_people": ".vision.people",
+    "fit_people": ".fitting.people",
+}
+
+__all__ = ["estimate_people", "fit_people", "load_body"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name], __package__), name)

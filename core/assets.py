@@ -24,6 +24,7 @@ def asset_path(name: str) -> Path:
     path = asset_folder() / name
     if not path.is_file():
         raise AssetError(
-            f"The open asset {name} is missing in {path.parent}: reinstall the extension, or run 'make assets' in a source tree."
+            f"The open asset {name} is missing in {path.parent}: "
+            "reinstall the extension, or run 'make assets' in a source tree."
         )
     return path

@@ -1,0 +1,1 @@
+"""Tables of anatomy: names, axes, limits, landmarks. Nothing here optimises or reads files."""

@@ -1,0 +1,128 @@
+"""Joint limits: how far each of SKEL's 46 angles goes, in SKEL's signs with zero in the T pose.
+
+`limits("recommended")` is what bodies carry: active ranges of healthy adults. Where they come from:
+
+- hip, knee, elbow, wrist, forearm: AAOS and CDC (Soucie et al. 2011) goniometry
+- ankle, subtalar, mtp: CDC plantar flexion and loaded dorsiflexion, textbook subtalar and first-MTP ranges
+- head: Ferrario et al. 2002; extension is cut at 59 degrees, see below
+- lumbar, thorax, scapula: textbook regional ranges, split over SKEL's joints
+- shoulder: ranges of the humerus against the scapula, read about SKEL's T-pose axes
+
+The middle angle of a joint with three angles stays within 59 degrees: 30 degrees beyond it is still short of the pole
+at 90, where Euler angles stop being unique, so that a limit on the angle and a limit on the rotation mean the same.
+"""
+
+import math
+
+import numpy as np
+
+from .joints import POSE_INDEX, POSE_NAMES
+
+_FREE = (-math.inf, math.inf)
+
+# Degrees, right side and midline. The left side follows from the mirror below.
+_RECOMMENDED = {
+    "pelvis_tilt": _FREE,
+    "pelvis_list": _FREE,
+    "pelvis_rotation": _FREE,
+    "hip_flexion_r": (-30, 130),
+    "hip_adduction_r": (-45, 30),
+    "hip_rotation_r": (-45, 45),
+    "knee_angle_r": (-3, 142),
+    "ankle_angle_r": (-55, 30),
+    "subtalar_angle_r": (-15, 30),
+    "mtp_angle_r": (-65, 40),
+    "lumbar_bending": (-25, 25),
+    "lumbar_extension": (-55, 25),
+    "lumbar_twist": (-12, 12),
+    "thorax_bending": (-25, 25),
+    "thorax_extension": (-40, 25),
+    "thorax_twist": (-35, 35),
+    "head_bending": (-49, 49),
+    "head_extension": (-59, 59),
+    "head_twist": (-80, 80),
+    "scapula_abduction_r": (-20, 30),
+    "scapula_elevation_r": (-25, 20),
+    "scapula_upward_rot_r": (-30, 30),
+    "shoulder_r_x": (-85, 115),
+    "shoulder_r_y": (-59, 59),
+    "shoulder_r_z": (-75, 120),
+    "elbow_flexion_r": (-3, 148),
+    "pro_sup_r": (-85, 80),
+    "wrist_flexion_r": (-70, 80),
+    "wrist_deviation_r": (-22, 36),
+}
+
+# The limits in SKEL's own code (radians there); the left scapula's elevation is sorted, free angles are infinite.
+_OFFICIAL = {
+    "knee_angle": (0, 135),
+    "ankle_angle": (-45, 45),
+    "subtalar_angle": (-45, 45),
+    "mtp_angle": (-45, 45),
+    "lumbar_bending": (-30, 30),
+    "lumbar_extension": (-45, 45),
+    "lumbar_twist": (-45, 45),
+    "thorax_bending": (-45, 45),
+    "thorax_extension": (-45, 45),
+    "thorax_twist": (-45, 45),
+    "head_bending": (-45, 45),
+    "head_extension": (-45, 45),
+    "head_twist": (-45, 45),
+    "scapula_abduction": (math.degrees(-0.628), math.degrees(0.628)),
+    "scapula_elevation": (math.degrees(-0.4), math.degrees(-0.1)),
+    "scapula_upward_rot_r": (math.degrees(-0.19), math.degrees(0.319)),
+    "scapula_upward_rot_l": (math.degrees(-0.21), math.degrees(0.219)),
+    "shoulder_r_y": (-90, 90),
+    "elbow_flexion": (0, 135),
+    "pro_sup_r": (-67.5, 67.5),
+    "pro_sup_l": (-90, 90),
+    "wrist_flexion": (-90, 90),
+    "wrist_deviation": (-45, 45),
+}
+
+
+def _mirror() -> tuple[np.ndarray, np.ndarray]:
+    """Permutation and signs that turn q into the q of the mirrored pose: mirrored = signs * q[permutation]."""
+    negative = {"pelvis_list", "pelvis_rotation"}
+    negative |= {f"{part}_{way}" for part in ("lumbar", "thorax", "head") for way in ("bending", "twist")}
+    negative |= {f"{name}_{side}" for name in ("scapula_abduction", "scapula_elevation") for side in "rl"}
+    negative |= {f"shoulder_{side}_{axis}" for side in "rl" for axis in "xy"}
+    permutation = []
+    for name in POSE_NAMES:
+        parts = name.split("_")
+        other = "_".join({"r": "l", "l": "r"}.get(part, part) for part in parts)
+        permutation.append(POSE_INDEX[other])
+    signs = np.array([-1.0 if name in negative else 1.0 for name in POSE_NAMES])
+    return np.array(permutation), signs
+
+
+MIRROR_PERMUTATION, MIRROR_SIGNS = _mirror()
+
+
+def mirror_pose(q):
+    """The pose seen in a mirror: left and right exchanged. q (..., 46) array or tensor; the same type comes back."""
+    mirrored = q[..., MIRROR_PERMUTATION.tolist()]
+    if isinstance(q, np.ndarray):
+        return mirrored * MIRROR_SIGNS.astype(q.dtype)
+    return mirrored * mirrored.new_tensor(MIRROR_SIGNS)
+
+
+def limits(table: str = "recommended") -> np.ndarray:
+    """The limits (46, 2) in radians, lower and upper, infinite where an angle is free.
+
+    table: "recommended" (ours, with the sources above) or "official" (what SKEL's own code lists; eleven angles are
+    free).
+    """
+    degrees = np.empty((len(POSE_NAMES), 2))
+    for i, name in enumerate(POSE_NAMES):
+        if table == "recommended":
+            if name in _RECOMMENDED:
+                degrees[i] = _RECOMMENDED[name]
+            else:
+                lower, upper = _RECOMMENDED[POSE_NAMES[MIRROR_PERMUTATION[i]]]
+                degrees[i] = (lower, upper) if MIRROR_SIGNS[i] > 0 else (-upper, -lower)
+        elif table == "official":
+            degrees[i] = _OFFICIAL.get(name) or _OFFICIAL.get(name.removesuffix("_r").removesuffix("_l")) or _FREE
+        else:
+            raise ValueError(f"There is no table of limits named {table!r}; there are 'recommended' and 'official'.")
+    return np.radians(degrees)

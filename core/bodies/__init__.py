@@ -1,0 +1,1 @@
+"""Body models: parameters in, posed surface, joints and bones out."""

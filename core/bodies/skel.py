@@ -1,0 +1,440 @@
+"""SKEL: a skin and the skeleton inside it, posed by 46 anatomical joint angles.
+
+The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically Accurate 3D Digital Humans".
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..anatomy.joints import CHILD, JOINT_INDEX, JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
+from ..anatomy.limits import limits
+from ..errors import InputError
+from .rotations import align, cross_matrix
+from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
+
+N_POSE = len(POSE_NAMES)
+
+# The local rotation of which SKEL joint drives each SMPL joint's pose correctives; -1: none. Where two SKEL joints
+# map to one SMPL joint (talus and calcn to the ankle) the official code keeps the later one.
+_SMPL_JOINT_OF = (0, 2, 5, 8, 8, 11, 1, 4, 7, 7, 10, 3, 6, 15, 14, 17, 19, 0, 21, 13, 16, 18, 0, 20)
+_SMPL_SOURCE = tuple({smpl: skel for skel, smpl in enumerate(_SMPL_JOINT_OF)}.get(k, -1) for k in range(1, N_JOINTS))
+
+_LEAVES = [j for j in range(N_JOINTS) if CHILD[j] == 0]
+_LUMBAR, _THORAX, _HEAD = (JOINT_INDEX[name] for name in ("lumbar_body", "thorax", "head"))
+_SCAPULAE = JOINT_INDEX["scapula_r"], JOINT_INDEX["scapula_l"]
+_FOREARMS = [(JOINT_INDEX[f"ulna_{side}"], JOINT_INDEX[f"radius_{side}"]) for side in "rl"]
+
+# Scales stay within these bounds where a strange shape would turn a bone inside out.
+_SCALE_BOUNDS = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class SkelRest:
+    """A body shape in the T pose. B is the number of shapes."""
+
+    joints: Tensor  # (B, 24, 3) metres
+    offsets: Tensor  # (B, 24, 3) from the parent joint; the root's from the origin
+    orientations: Tensor  # (B, 24, 3, 3) K_j, bone frame to T pose
+    scales: Tensor  # (B, 24, 3) bone scale along the axes of the bone frame
+
+
+@dataclass(frozen=True)
+class SkelOutput:
+    """A posed body; positions in metres, T-pose axes (Y up). `skin` and `bones` are None when not asked for."""
+
+    skin: Tensor | None  # (B, N, 3)
+    joints: Tensor  # (B, 24, 3)
+    frames: Tensor  # (B, 24, 3, 3) orientations of the bone frames
+    transforms: Tensor  # (B, 24, 4, 4) what moves a point of the T pose, relative to its rest joint, to its place
+    bones: Tensor | None  # (B, Nk, 3)
+    rest: SkelRest
+
+
+class Skel:
+    """A SKEL body.
+
+    Calling it poses it in the precision and on the device of `pose`. The attributes are numpy arrays.
+    """
+
+    joint_names = JOINT_NAMES
+    pose_names = POSE_NAMES
+    parents = np.array(PARENTS)
+    n_betas = N_BETAS
+
+    def __init__(self, data: SkelData, name: str = "") -> None:
+        self.data = data
+        self.name = name or f"skel-{data.gender}"
+        self.limits = limits()
+        self._constants: dict[tuple[torch.dtype, torch.device], _Constants] = {}
+
+    @property
+    def gender(self) -> str:
+        return self.data.gender
+
+    @property
+    def faces(self) -> np.ndarray:
+        """(F, 3) triangles of the skin."""
+        return self.data.faces
+
+    @property
+    def bone_faces(self) -> np.ndarray:
+        """(Fk, 3) triangles of the bone mesh."""
+        return self.data.bone_faces
+
+    @property
+    def bone_labels(self) -> np.ndarray:
+        """(Nk,) the joint that carries each bone vertex."""
+        return self.data.bone_labels
+
+    @property
+    def bone_parts(self) -> np.ndarray:
+        """(Nk,) the single bone each bone vertex belongs to, an index into `bone_part_names`."""
+        return self.data.bone_parts
+
+    @property
+    def bone_part_names(self) -> tuple[str, ...]:
+        return self.data.bone_part_names
+
+    @property
+    def n_skin(self) -> int:
+        return len(self.data.skin_template)
+
+    @property
+    def n_bones(self) -> int:
+        return len(self.data.bone_template)
+
+    def __repr__(self) -> str:
+        return f"Skel({self.name!r}, {self.n_skin} skin and {self.n_bones} bone vertices)"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model: the official pickle, or Osteon's compact form when `path` ends in .npz."""
+        write_skel(self.data, path)
+
+    def __call__(
+        self,
+        pose: Tensor,
+        betas: Tensor | None = None,
+        trans: Tensor | None = None,
+        *,
+        skin: bool = True,
+        bones: bool = False,
+        pose_correctives: bool = True,
+        joint_offsets: Tensor | None = None,
+    ) -> SkelOutput:
+        """Poses the body.
+
+        Parameters
+        ----------
+        pose: (B, 46) joint angles q in radians, in the order of `pose_names`
+        betas: (B, 10) or (1, 10) or (10,) shape; the mean body when None
+        trans: (B, 3) metres; zero when None
+        skin, bones: which meshes to compute; joints and frames need neither
+        pose_correctives: whether the skin gets SMPL's pose-dependent offsets
+        joint_offsets: (B, 24, 3) added to the rest joints
+
+        Raises
+        ------
+        InputError
+            When a shape is wrong.
+        """
+        _check(pose, "pose", N_POSE)
+        batch = len(pose)
+        c = self._on(pose)
+        betas = self._shape_of(pose, betas)
+        if trans is None:
+            trans = pose.new_zeros(batch, 3)
+        _check(trans, "trans", 3)
+        for name, value in (("betas", betas), ("trans", trans), ("joint_offsets", joint_offsets)):
+            if value is not None and len(value) not in (1, batch):
+                raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+        rest = self._rest(c, betas, joint_offsets)
+        local, offset = self._local(c, pose, rest)
+        rotation, position = _chain(local, offset)
+        joints = position + trans[:, None]
+        transforms = torch.cat([rotation, joints[..., None]], -1)
+        last = pose.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(batch, N_JOINTS, 1, 4)
+        return SkelOutput(
+            skin=self._skin(c, betas, rest, local, rotation, joints, pose_correctives) if skin else None,
+            joints=joints,
+            frames=rotation @ rest.orientations,
+            transforms=torch.cat([transforms, last], -2),
+            bones=self._bones(c, rest, rotation, joints) if bones else None,
+            rest=rest,
+        )
+
+    def rest(self, betas: Tensor | None = None, joint_offsets: Tensor | None = None) -> SkelRest:
+        """Joints, bone orientations and bone scales of shapes (B, 10) in the T pose, without a mesh pass."""
+        like = betas if betas is not None else torch.zeros(1, N_BETAS)
+        return self._rest(self._on(like), self._shape_of(like, betas), joint_offsets)
+
+    def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
+        if betas is None:
+            return like.new_zeros(1, N_BETAS)
+        betas = betas.to(like)
+        if betas.ndim == 1:
+            betas = betas[None]
+        _check(betas, "betas", N_BETAS)
+        return betas
+
+    def _on(self, like: Tensor) -> "_Constants":
+        if not like.is_floating_point():
+            raise InputError(f"Osteon computes with floating-point tensors, not {like.dtype}.")
+        key = like.dtype, like.device
+        if key not in self._constants:
+            self._constants[key] = _Constants(self.data, *key)
+        return self._constants[key]
+
+    def _rest(self, c: "_Constants", betas: Tensor, joint_offsets: Tensor | None) -> SkelRest:
+        joints = c.joint_template + torch.einsum("jck,bk->bjc", c.joint_shapedirs, betas)
+        if joint_offsets is not None:
+            joints = joints + joint_offsets
+        offsets = torch.cat([joints[:, :1], joints[:, 1:] - joints[:, PARENTS[1:]]], 1)
+        return SkelRest(joints, offsets, self._orientations(c, offsets), self._scales(c, betas, offsets))
+
+    @staticmethod
+    def _orientations(c: "_Constants", offsets: Tensor) -> Tensor:
+        """K_j = D_j B_j: the learned base rotation, then the one that aligns the bone with its shaped direction."""
+        target = offsets[:, CHILD]
+        for ulna, radius in _FOREARMS:  # the ulna points from the elbow to the wrist
+            target = _replaced(target, ulna, target[:, ulna] + target[:, radius])
+        target = _replaced(target, _THORAX, target[:, _LUMBAR])  # as upstream: the source below is not replaced
+        source = torch.einsum("jab,jb->ja", c.per_joint_rot, c.bone_directions)
+        turned = align(source.expand_as(target), target)
+        kept = c.identity.expand(len(target), len(_LEAVES) + 1, 3, 3)
+        turned = turned.index_copy(1, c.unaligned, kept)
+        return turned @ c.per_joint_rot
+
+    @staticmethod
+    def _scales(c: "_Constants", betas: Tensor, offsets: Tensor) -> Tensor:
+        ratio = offsets.norm(dim=-1) / c.default_offsets.norm(dim=-1)
+        uniform = ratio[:, CHILD].index_fill(1, c.leaves, 1.0)
+        for ulna, radius in _FOREARMS:
+            uniform = _replaced(uniform, ulna, uniform[:, radius])
+        uniform = _replaced(uniform, _THORAX, uniform[:, _LUMBAR])
+        height = offsets[:, _LUMBAR, 1].abs() / c.default_offsets[_LUMBAR, 1].abs()
+        uniform = _replaced(uniform, _LUMBAR, height)
+        scales = uniform[..., None].expand(-1, -1, 3).clone()
+        spans = c.pair_template + betas @ c.pair_shapedirs.T
+        pair_ratios = torch.nan_to_num(spans / c.pair_template, 1.0).clamp(*_SCALE_BOUNDS)
+        for (joint, axis), columns in c.pair_groups.items():
+            scales[:, joint, axis] = pair_ratios[:, columns].amin(1)
+        for joint, axis, source in c.scale_copies:
+            scales[:, joint, axis] = scales[:, source, axis]
+        return scales
+
+    @staticmethod
+    def _local(c: "_Constants", pose: Tensor, rest: SkelRest) -> tuple[Tensor, Tensor]:
+        """Rotation (B, 24, 3, 3) and translation (B, 24, 3) of each joint relative to its parent, in T-pose axes."""
+        sin, cos = pose.sin()[..., None, None], pose.cos()[..., None, None]
+        single = c.identity + sin * c.axis_cross + (1 - cos) * c.axis_cross_squared  # Rodrigues, (B, 46, 3, 3)
+        single = torch.cat([single, c.identity.expand(len(pose), 1, 3, 3)], 1)
+        first, second, third = (single[:, slot] for slot in c.axis_slots)
+        frame = rest.orientations @ c.default_rotations.mT
+        local = frame @ (third @ second @ first) @ frame.mT
+        offset = rest.offsets.expand(len(pose), -1, -1)
+        return local, offset.index_add(1, c.displaced, _displacements(pose, rest.joints))
+
+    def _skin(
+        self,
+        c: "_Constants",
+        betas: Tensor,
+        rest: SkelRest,
+        local: Tensor,
+        rotation: Tensor,
+        joints: Tensor,
+        pose_correctives: bool,
+    ) -> Tensor:
+        shaped = c.skin(betas)
+        if pose_correctives and c.posedirs is not None:
+            feature = (local[:, c.smpl_source] - c.identity) * c.smpl_driven
+            shaped = shaped + (feature.flatten(1) @ c.posedirs).unflatten(1, (-1, 3))
+        return _blend(c.skin_weights, rest, rotation, joints, shaped)
+
+    @staticmethod
+    def _bones(c: "_Constants", rest: SkelRest, rotation: Tensor, joints: Tensor) -> Tensor:
+        batch = len(rotation)
+        stretch = rest.orientations * rest.scales[..., None, :]  # bone frame to T pose, scaled
+        posed = rotation @ stretch
+        bones = rotation.new_empty(batch, len(c.bone_template), 3)
+        for joint, ids in c.rigid_vertices:
+            bones[:, ids] = c.bone_template[ids] @ posed[:, joint].mT + joints[:, joint, None]
+        if len(c.blended_vertices):
+            at_rest = rotation.new_empty(len(stretch), len(c.blended_vertices), 3)
+            for joint, places, ids in c.blended_by_joint:
+                at_rest[:, places] = c.bone_template[ids] @ stretch[:, joint].mT + rest.joints[:, joint, None]
+            bones[:, c.blended_vertices] = _blend(c.blended_weights, rest, rotation, joints, at_rest)
+        return bones
+
+    @cached_property
+    def template_joints(self) -> np.ndarray:
+        """(24, 3) rest joints of the mean body."""
+        return self.data.joint_regressor @ self.data.skin_template
+
+
+class _Constants:
+    """What the forward pass needs of a model, as tensors of one precision on one device."""
+
+    def __init__(self, data: SkelData, dtype: torch.dtype, device: torch.device) -> None:
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+
+        def index(values) -> Tensor:
+            return torch.as_tensor(np.asarray(values), dtype=torch.long, device=device)
+
+        n = len(data.skin_template)
+        regressor = data.joint_regressor
+        self.identity = torch.eye(3, dtype=dtype, device=device)
+        # Regressed template and shape directions: joints without a mesh pass.
+        self.joint_template = tensor(regressor @ data.skin_template)
+        self.joint_shapedirs = tensor((regressor @ data.shapedirs.reshape(n, -1)).reshape(N_JOINTS, 3, -1))
+        self.skin_template = tensor(data.skin_template)
+        self.shapedirs = tensor(data.shapedirs.reshape(n * 3, -1).T)
+        self.posedirs = None if data.posedirs is None else tensor(data.posedirs.reshape(n * 3, -1).T)
+        self.skin_weights = tensor(data.skin_weights.toarray())
+
+        self.per_joint_rot = tensor(data.per_joint_rot)
+        default = data.apose_rel_transfo
+        self.default_rotations = tensor(default[:, :3, :3])
+        self.default_offsets = tensor(default[:, :3, 3])
+        directions = default[list(CHILD), :3, 3]
+        for ulna, radius in _FOREARMS:
+            directions[ulna] += directions[radius]
+        self.bone_directions = tensor(directions)
+        self.leaves = index(_LEAVES)
+        self.unaligned = index([0, *_LEAVES])
+
+        axes = np.array([axis for joint in JOINTS for axis in joint.axes])
+        self.axis_cross = cross_matrix(tensor(axes / np.linalg.norm(axes, axis=1, keepdims=True)))
+        self.axis_cross_squared = self.axis_cross @ self.axis_cross
+        slots = np.full((3, N_JOINTS), N_POSE)  # N_POSE stands for no rotation
+        for j in range(N_JOINTS):
+            parameters = range(N_POSE)[pose_slice(j)]
+            slots[: len(parameters), j] = parameters
+        self.axis_slots = index(slots)
+        self.displaced = index([_LUMBAR, _THORAX, _HEAD, *_SCAPULAE])
+        self.smpl_source = index([max(source, 0) for source in _SMPL_SOURCE])
+        self.smpl_driven = tensor(np.array([float(source >= 0) for source in _SMPL_SOURCE])[:, None, None])
+
+        joint, bone_axis, skin_axis, i, k = np.asarray(data.scale_pairs).T
+        self.pair_template = tensor(data.skin_template[i, skin_axis] - data.skin_template[k, skin_axis])
+        self.pair_shapedirs = tensor(data.shapedirs[i, skin_axis] - data.shapedirs[k, skin_axis])
+        self.pair_groups: dict[tuple[int, int], list[int]] = {}
+        for column, key in enumerate(zip(joint.tolist(), bone_axis.tolist(), strict=True)):
+            self.pair_groups.setdefault(key, []).append(column)
+        self.scale_copies = [tuple(row) for row in np.asarray(data.scale_copies).tolist()]
+
+        # A bone vertex is rigid when the joint that carries it has all its weight.
+        weights = data.bone_weights
+        labels = data.bone_labels
+        own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
+        rigid = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)
+        self.bone_template = tensor(data.bone_template)
+        self.rigid_vertices = [
+            (j, index(ids)) for j in range(N_JOINTS) if len(ids := np.flatnonzero(rigid & (labels == j)))
+        ]
+        blended = np.flatnonzero(~rigid)
+        self.blended_vertices = index(blended)
+        self.blended_weights = tensor(weights[blended].toarray())
+        self.blended_by_joint = [
+            (j, index(places), index(blended[places]))
+            for j in range(N_JOINTS)
+            if len(places := np.flatnonzero(labels[blended] == j))
+        ]
+
+    def skin(self, betas: Tensor) -> Tensor:
+        """The shaped skin in the T pose (B, N, 3)."""
+        return self.skin_template + (betas @ self.shapedirs).unflatten(1, (-1, 3))
+
+
+def _check(value: Tensor, name: str, columns: int) -> None:
+    if value.ndim != 2 or value.shape[1] != columns:
+        raise InputError(f"{name} has the shape {tuple(value.shape)} instead of (batch, {columns}).")
+
+
+def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:
+    """`values` (B, 24, ...) with one joint exchanged, differentiably."""
+    return torch.cat([values[:, :joint], value[:, None], values[:, joint + 1 :]], 1)
+
+
+def _arc(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """Sideways and upward reach of an arc of the given length that bends by `angle` (constant curvature)."""
+    small = angle.abs() < 1e-5
+    safe = torch.where(small, 1.0, angle)
+    # 2 sin^2(a/2) is 1 - cos a without its cancellation near zero.
+    side = torch.where(small, angle / 2, 2 * (safe / 2).sin() ** 2 / safe)
+    up = torch.where(small, 1 - angle**2 / 6, safe.sin() / safe)
+    return length * side, length * up
+
+
+def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
+    """How the pose moves the spine joints and the scapulae (B, 5, 3), in T-pose axes of the parent.
+
+    The spine bends as arcs of constant curvature; a scapula glides on an ellipsoid around the rib cage, whose axes are
+    half the width between the scapulae and half the height of the thorax joint over the lumbar one.
+    """
+    moved = []
+    for joint in (_LUMBAR, _THORAX, _HEAD):
+        start = pose_slice(joint).start
+        length = (joints[:, joint, 1] - joints[:, PARENTS[joint], 1]).abs()
+        bend_side, bend_up = _arc(pose[:, start], length)
+        extend_side, extend_up = _arc(pose[:, start + 1], length)
+        moved.append(torch.stack([-bend_side, bend_up + extend_up - 2 * length, -extend_side], -1))
+    right, left = _SCAPULAE
+    quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
+    half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
+
+    def glide(side: float, abduction: Tensor, elevation: Tensor) -> Tensor:
+        tilt = elevation - torch.pi / 4
+        return torch.stack(
+            [
+                side * quarter * tilt.cos() * abduction.cos(),
+                -half_height * tilt.sin(),
+                quarter * abduction.sin() + 0 * tilt,
+            ],
+            -1,
+        )
+
+    zero = torch.zeros_like(pose[:, 0])
+    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
+        start = pose_slice(joint).start
+        moved.append(glide(side, sign * pose[:, start], sign * pose[:, start + 1]) - glide(side, zero, zero))
+    return torch.stack(moved, 1)
+
+
+def _levels() -> list[list[int]]:
+    """The joints by their distance from the root; those of one level are computed together."""
+    depth = [0] * N_JOINTS
+    for j in range(1, N_JOINTS):
+        depth[j] = depth[PARENTS[j]] + 1
+    return [[j for j in range(N_JOINTS) if depth[j] == d] for d in range(1, max(depth) + 1)]
+
+
+_LEVELS = _levels()
+
+
+def _chain(local: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+    """Global rotations (B, 24, 3, 3) and joint positions (B, 24, 3) from the local ones, down the tree."""
+    rotations = dict(enumerate([local[:, 0]]))
+    positions = dict(enumerate([offset[:, 0]]))
+    for level in _LEVELS:
+        parents = [PARENTS[j] for j in level]
+        above = torch.stack([rotations[p] for p in parents], 1)
+        turned = above @ local[:, level]
+        moved = (above @ offset[:, level, :, None])[..., 0] + torch.stack([positions[p] for p in parents], 1)
+        for column, j in enumerate(level):
+            rotations[j], positions[j] = turned[:, column], moved[:, column]
+    order = range(N_JOINTS)
+    return torch.stack([rotations[j] for j in order], 1), torch.stack([positions[j] for j in order], 1)
+
+
+def _blend(weights: Tensor, rest: SkelRest, rotation: Tensor, joints: Tensor, points: Tensor) -> Tensor:
+    """Linear blend skinning of `points` (B or 1, V, 3) of the T pose; weights (V, 24)."""
+    shift = joints - (rotation @ rest.joints[..., None])[..., 0]
+    matrices = weights @ torch.cat([rotation, shift[..., None]], -1).flatten(2)
+    matrices = matrices.unflatten(2, (3, 4))
+    return (matrices[..., :3] @ points[..., None])[..., 0] + matrices[..., 3]

@@ -1,0 +1,1 @@
+"""Files: safe readers and writers."""

@@ -1,0 +1,100 @@
+"""Pickled model files are read, and nothing in them is run."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from osteon.core.bodies.skel_file import read_model
+from osteon.core.errors import FileError
+from osteon.core.exchange.pickles import load_pickle
+
+FILES = Path(__file__).parent / "pickles"
+HOSTILE = sorted(FILES.glob("m*"))
+
+
+def test_the_hostile_files_are_all_here():
+    assert len(HOSTILE) == 7
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
+def test_hostile_files_are_refused_and_nothing_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a file that runs would leave PWNED
+    with pytest.raises(FileError, match="refused"):
+        read_model(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os.system",
+        "builtins.exec",
+        "builtins.getattr",
+        "numpy.load",
+        "numpy.testing.runstring",
+        "scipy.sparse.load_npz",
+    ],
+)
+def test_any_name_off_the_list_is_refused(name, protocol, tmp_path):
+    module, attribute = name.rsplit(".", 1)
+    opcode = f"c{module}\n{attribute}\n.".encode()
+    path = tmp_path / "bad.pkl"
+    path.write_bytes((b"\x80" + bytes([protocol]) if protocol > 1 else b"") + opcode)
+    with pytest.raises(FileError, match=r"refused"):
+        load_pickle(path)
+
+
+def test_an_object_array_is_refused(tmp_path):
+    path = tmp_path / "objects.pkl"
+    path.write_bytes(pickle.dumps({"f": np.array([{}, []], dtype=object)}))
+    with pytest.raises(FileError, match="refused"):
+        load_pickle(path)
+
+
+def test_chumpy_files_of_old_load_without_chumpy():
+    expected = np.load(FILES / "expected.npz")
+    content = load_pickle(FILES / "smpl_chumpy_small.pkl")
+    compared = 0
+    for key in expected.files:
+        if key not in content:
+            continue
+        value = content[key]
+        value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+        value = value[..., ::23] if key == "posedirs" else value
+        assert np.array_equal(value, expected[key]), key
+        compared += 1
+    assert compared >= 6
+
+
+@pytest.mark.parametrize("age", ["old", "mid", "new"])
+def test_sparse_matrices_of_every_scipy_load(age):
+    expected = np.load(FILES / "expected.npz")["coo_dense"]
+    assert np.array_equal(load_pickle(FILES / f"coo_{age}.pkl")["m"].toarray(), expected)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_of_every_protocol_load(protocol, tmp_path):
+    value = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "f": np.asfortranarray(np.eye(3)),
+        "s": np.float64(2.5),
+        "t": ("x", [1, True, None]),
+    }
+    path = tmp_path / "arrays.pkl"
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    content = load_pickle(path)
+    assert np.array_equal(content["a"], value["a"])
+    assert np.array_equal(content["f"], value["f"])
+    assert content["s"] == 2.5
+    assert content["t"] == ("x", [1, True, None])
+
+
+def test_a_damaged_file_and_a_missing_one_say_so(tmp_path):
+    path = tmp_path / "cut.pkl"
+    path.write_bytes(pickle.dumps({"a": np.zeros(100)})[:60])
+    with pytest.raises(FileError, match="damaged"):
+        load_pickle(path)
+    with pytest.raises(FileError, match="There is no file"):
+        load_pickle(tmp_path / "none.pkl")
