@@ -218,14 +218,12 @@ class Skel:
         uniform = _replaced(uniform, _THORAX, uniform[:, _LUMBAR])
         height = offsets[:, _LUMBAR, 1].abs() / c.default_offsets[_LUMBAR, 1].abs()
         uniform = _replaced(uniform, _LUMBAR, height)
-        scales = uniform[..., None].expand(-1, -1, 3).clone()
-        spans = c.pair_template + betas @ c.pair_shapedirs.T
-        pair_ratios = torch.nan_to_num(spans / c.pair_template, 1.0).clamp(*_SCALE_BOUNDS)
-        for (joint, axis), columns in c.pair_groups.items():
-            scales[:, joint, axis] = pair_ratios[:, columns].amin(1)
-        for joint, axis, source in c.scale_copies:
-            scales[:, joint, axis] = scales[:, source, axis]
-        return scales
+        along_axes = uniform.repeat_interleave(3, 1)
+        if c.pair_groups is not None:
+            spans = c.pair_template + betas @ c.pair_shapedirs.T
+            ratios = torch.nan_to_num(spans / c.pair_template, 1.0).clamp(*_SCALE_BOUNDS)
+            along_axes = torch.cat([along_axes, ratios[:, c.pair_groups].amin(2)], 1)
+        return along_axes[:, c.scale_source].unflatten(1, (N_JOINTS, 3))
 
     @staticmethod
     def _local(c: "_Constants", pose: Tensor, rest: SkelRest) -> tuple[Tensor, Tensor]:
@@ -323,10 +321,18 @@ class _Constants:
         joint, bone_axis, skin_axis, i, k = np.asarray(data.scale_pairs).T
         self.pair_template = tensor(data.skin_template[i, skin_axis] - data.skin_template[k, skin_axis])
         self.pair_shapedirs = tensor(data.shapedirs[i, skin_axis] - data.shapedirs[k, skin_axis])
-        self.pair_groups: dict[tuple[int, int], list[int]] = {}
-        for column, key in enumerate(zip(joint.tolist(), bone_axis.tolist(), strict=True)):
-            self.pair_groups.setdefault(key, []).append(column)
-        self.scale_copies = [tuple(row) for row in np.asarray(data.scale_copies).tolist()]
+        # Where each of the 72 scales comes from: the uniform ones, then one for each (joint, axis) that has vertex pairs.
+        groups: dict[int, list[int]] = {}
+        for column, slot in enumerate((joint * 3 + bone_axis).tolist()):
+            groups.setdefault(slot, []).append(column)
+        width = max(map(len, groups.values()), default=0)
+        padded = [columns + columns[:1] * (width - len(columns)) for columns in groups.values()]
+        self.pair_groups = index(padded) if groups else None
+        source = np.arange(N_JOINTS * 3)
+        source[list(groups)] = N_JOINTS * 3 + np.arange(len(groups))
+        for joint_id, axis, from_joint in np.asarray(data.scale_copies).tolist():
+            source[joint_id * 3 + axis] = source[from_joint * 3 + axis]
+        self.scale_source = index(source)
 
         # A bone vertex is rigid when the joint that carries it has all its weight.
         weights = data.bone_weights

@@ -1,0 +1,1 @@
+"""The least-squares solver, and what is fitted with it."""
