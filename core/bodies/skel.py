@@ -321,7 +321,8 @@ class _Constants:
         joint, bone_axis, skin_axis, i, k = np.asarray(data.scale_pairs).T
         self.pair_template = tensor(data.skin_template[i, skin_axis] - data.skin_template[k, skin_axis])
         self.pair_shapedirs = tensor(data.shapedirs[i, skin_axis] - data.shapedirs[k, skin_axis])
-        # Where each of the 72 scales comes from: the uniform ones, then one for each (joint, axis) that has vertex pairs.
+        # Where each of the 72 scales comes from: the uniform ones, then one for each (joint, axis) that has vertex
+        # pairs.
         groups: dict[int, list[int]] = {}
         for column, slot in enumerate((joint * 3 + bone_axis).tolist()):
             groups.setdefault(slot, []).append(column)

@@ -23,11 +23,10 @@ def jacobian(residuals: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, 
     """
     basis = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
 
-    def along(direction: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.func.jvp(residuals, (x,), (direction.expand_as(x),))
+    def along(direction: Tensor) -> Tensor:
+        return torch.func.jvp(residuals, (x,), (direction.expand_as(x),))[1]
 
-    value, columns = torch.func.vmap(along, out_dims=(None, -1))(basis)
-    return value, columns
+    return residuals(x), torch.func.vmap(along, out_dims=-1)(basis)
 
 
 def least_squares(

@@ -17,6 +17,7 @@ from ..anatomy.joints import POSE_INDEX, POSE_NAMES
 from ..anatomy.landmark_sites import landmark_sites
 from ..anatomy.landmarks import LANDMARK_NAMES
 from ..bodies.load import load_body
+from ..bodies.rotations import align
 from ..bodies.skel import Skel
 from ..errors import InputError
 from ..vision.people import PersonEstimate
@@ -30,7 +31,8 @@ VISIBLE = 0.5
 # Without a known lens: 45 degrees across the longer side, between a phone's main camera and a portrait lens.
 _FOCAL_PER_LONG_SIDE = 1.2
 
-# One standard deviation of a landmark in the picture, as a part of the person's size there, and where it stops counting.
+# One standard deviation of a landmark in the picture, as a part of the person's size there, and where it stops
+# counting.
 _PIXEL_SIGMA = 0.010
 _ROBUST = 4.0
 # One standard deviation of BlazePose's 3-D landmarks in metres: across and along the line of sight.
@@ -52,8 +54,8 @@ _PRIOR_MEAN = {"shoulder_r_x": 45, "shoulder_l_x": -45, "elbow_flexion_r": 15, "
 class PersonFit:
     """A SKEL body that explains a person in a picture.
 
-    Axes: those of the camera in SMPL's sense: x to the picture's right, y up, the camera at the origin looking along -z,
-    so that a person who faces the camera has no root rotation.
+    Axes: those of the camera in SMPL's sense: x to the picture's right, y up, the camera at the origin looking along
+    -z, so that a person who faces the camera has no root rotation.
     """
 
     estimate: PersonEstimate
@@ -192,8 +194,6 @@ class _Problem:
         world = world - world[:, hips].mean(1, keepdim=True)
         # The 3-D landmarks are seen by a camera that looks at the person: turn them to where ours looks.
         toward = torch.cat([pixels[:, hips].mean(1) / focal, -torch.ones(len(people), 1, dtype=pixels.dtype)], 1)
-        from ..bodies.rotations import align
-
         turn = align(pixels.new_tensor([0.0, 0.0, -1.0]).expand_as(toward), toward)
         importance = pixels.new_tensor(
             [next((v for k, v in _IMPORTANCE.items() if k in name), 1.0) for name in LANDMARK_NAMES]
@@ -292,7 +292,9 @@ class _Problem:
         focal = torch.full_like(u, self.focal)
         # focal (p_x + t_x) = -u (p_z + t_z), and the same with y
         rows = torch.cat([torch.stack([focal, zero, u], -1), torch.stack([zero, focal, v], -1)], 1)
-        right = torch.cat([-u * points[..., 2] - focal * points[..., 0], -v * points[..., 2] - focal * points[..., 1]], 1)
+        right = torch.cat(
+            [-u * points[..., 2] - focal * points[..., 0], -v * points[..., 2] - focal * points[..., 1]], 1
+        )
         w2 = torch.cat([w, w], 1)
         normal = rows.mT @ (rows * w2[..., None] ** 2)
         trans = torch.linalg.solve(normal, (rows.mT @ (right * w2**2)[..., None]))[..., 0]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-
 from osteon.core.fitting.least_squares import jacobian, least_squares
 
 
@@ -41,7 +40,9 @@ def test_the_jacobian_is_that_of_each_row():
     x = torch.tensor([[0.5, -1.0], [2.0, 0.3]], dtype=torch.float64)
     value, J = jacobian(_rosenbrock, x)
     assert torch.equal(value, _rosenbrock(x))
-    expected = torch.stack([torch.stack([-20 * x[:, 0], torch.full((2,), 10.0)], 1), torch.tensor([[-1.0, 0.0]] * 2)], 1)
+    expected = torch.stack(
+        [torch.stack([-20 * x[:, 0], torch.full((2,), 10.0)], 1), torch.tensor([[-1.0, 0.0]] * 2)], 1
+    )
     assert torch.allclose(J, expected.to(J))
 
 
