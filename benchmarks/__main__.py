@@ -1,0 +1,53 @@
+"""`make bench`: Osteon against body-models on the same machine in the same run; the ratio counts, not the milliseconds.
+
+body-models needs a newer numpy than Blender has, so it gets an environment of its own in build/bench.
+"""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "build" / "bench"
+PEERS = ["body-models==0.26.2", "torch==2.13.0", "scipy", "trimesh"]
+
+
+def environment() -> Path:
+    """The Python of the environment with the peer and Osteon in it; made on the first call."""
+    folder = BENCH / "venv"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not (folder / "ready").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "setuptools>=77", *PEERS], check=True)
+        editable = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *editable], check=True)
+        (folder / "ready").touch()
+    return python
+
+
+def model() -> Path:
+    """A made-up SKEL file of the official size; no licensed data."""
+    path = BENCH / "skel_male.pkl"
+    if not path.exists():
+        script = ROOT / "tests" / "core" / "bodies" / "synthetic_skel.py"
+        command = [sys.executable, script, "--seed", "11", "--out", BENCH, "--nk", "247252", "--gender", "male"]
+        subprocess.run(command, check=True)
+    return path
+
+
+def main() -> None:
+    done = subprocess.run(
+        [environment(), ROOT / "benchmarks" / "forward.py", model()], check=True, capture_output=True, text=True
+    )
+    print(f"{'':16} {'batch':>5} {'Osteon':>10} {'body-models':>12} {'times faster':>13} {'difference':>11}")
+    for row in json.loads(done.stdout):
+        line = f"{row['what']:16} {row['batch']:5} {row['osteon_ms']:7.1f} ms"
+        if "ratio" in row:
+            line += f" {row['body_models_ms']:9.1f} ms {row['ratio']:13.1f} {1e6 * row['max_difference_m']:8.1f} um"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
