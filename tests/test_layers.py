@@ -13,13 +13,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = sorted(
     [path for folder in ("core", "operators", "panels", "scene") for path in (ROOT / folder).rglob("*.py")]
-    + [path for path in (ROOT / "__init__.py", ROOT / "preferences.py") if path.exists()]
+    + list(ROOT.glob("*.py"))
 )
 
 # A unit may import units of its own floor and of those below.
 FLOORS = [
-    {"core.errors", "core.assets"},
-    {"core.anatomy", "core.exchange"},
+    {"core.errors"},
+    {"core.anatomy", "core.assets"},
+    {"core.exchange"},
     {"core.bodies"},
     {"core.fitting", "core.skeletons", "core.vision"},
     {"core.jobs"},
@@ -27,7 +28,8 @@ FLOORS = [
     {"core"},
     {"scene"},
     {"operators", "panels", "preferences"},
-    {"osteon"},
+    {"osteon", "demo"},
+    {"__main__"},
 ]
 FLOOR = {unit: height for height, units in enumerate(FLOORS) for unit in units}
 BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "blf", "addon_utils", "aud", "idprop"}

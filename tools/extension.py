@@ -24,7 +24,7 @@ from pathlib import Path
 from tools import wheel_lock
 
 ROOT = wheel_lock.ROOT
-CONTENTS = ("__init__.py", "preferences.py", "core", "operators", "panels", "scene", "assets", "LICENSE", "NOTICE")
+CONTENTS = ("core", "operators", "panels", "scene", "assets", "LICENSE", "NOTICE")  # and the root's Python files
 ASSETS = ("open-male.npz", "open-female.npz", "open-neutral.npz", "pose_landmarker_heavy.task", "NOTICE.txt")
 
 
@@ -81,12 +81,11 @@ def _stage(stage: Path, manifest: str, wheels: list[Path]) -> None:
     """Lays out in the new folder `stage` exactly what goes into the zip."""
     stage.mkdir()
     (stage / "blender_manifest.toml").write_text(manifest)
-    for name in CONTENTS:
-        source = ROOT / name
+    for source in (*ROOT.glob("*.py"), *(ROOT / name for name in CONTENTS)):
         if source.is_dir():
-            shutil.copytree(source, stage / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            shutil.copytree(source, stage / source.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         else:
-            shutil.copy2(source, stage / name)
+            shutil.copy2(source, stage / source.name)
     if wheels:
         (stage / "wheels").mkdir()
     for wheel in wheels:
