@@ -1,0 +1,1 @@
+"""Arrays become Blender data here, and nowhere else."""

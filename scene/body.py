@@ -1,0 +1,130 @@
+"""A body in the scene: an armature, the skin and the bones that it moves."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+import scipy.sparse
+
+from .materials import bone_material, skin_material
+from .meshes import add_parts, add_weights, bind, build_mesh
+from .rig import build_armature
+
+if TYPE_CHECKING:
+    from ..core.bodies.skel import Skel
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BodyObjects:
+    """What `add_body` makes."""
+
+    collection: bpy.types.Collection
+    armature: bpy.types.Object
+    skin: bpy.types.Object
+    bones: bpy.types.Object
+
+
+def add_body(
+    context: bpy.types.Context,
+    body: "Skel",
+    betas: np.ndarray | None = None,
+    name: str = "Body",
+    location: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> BodyObjects:
+    """Adds a body in the T pose: a collection with armature, skin and bones; the armature becomes active.
+
+    Leaves nothing behind when it fails.
+
+    Parameters
+    ----------
+    body: the model
+    betas: (10,) its shape; the mean when None
+    name: of the collection; its objects are named after it
+    location: of the armature, which the meshes follow
+    """
+    made: list = []
+    try:
+        return _add_body(context, body, betas, name, location, made)
+    except BaseException:
+        for block in reversed(made):
+            _remove(block)
+        raise
+
+
+def _add_body(context, body, betas, name, location, made) -> BodyObjects:
+    import torch
+
+    shape = torch.zeros(1, body.n_betas, dtype=torch.float64)
+    if betas is not None:
+        shape[0] = torch.as_tensor(np.asarray(betas, dtype=np.float64))
+    pose = torch.zeros(1, len(body.pose_names), dtype=torch.float64)
+    out = body(pose, shape, bones=True)
+    bone_vertices, bone_faces, bone_weights, parts = _used_bones(body, out.bones[0].numpy())
+
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    collection = bpy.data.collections.new(name)
+    made.append(collection)
+    data = bpy.data.armatures.new(f"{collection.name} Skeleton")
+    made.append(data)
+    armature = bpy.data.objects.new(f"{collection.name} Skeleton", data)
+    made.append(armature)
+    data["osteon_body"] = body.name
+    data["osteon_gender"] = body.gender
+    data["osteon_betas"] = shape[0].tolist()
+    context.scene.collection.children.link(collection)
+    collection.objects.link(armature)
+    previous, selected = context.view_layer.objects.active, list(context.selected_objects)
+    context.view_layer.objects.active = armature
+    try:
+        build_armature(armature, body, out.rest)
+        meshes = []
+        for suffix, vertices, faces, weights in (
+            ("Skin", out.skin[0].numpy(), body.faces, body.data.skin_weights),
+            ("Bones", bone_vertices, bone_faces, bone_weights),
+        ):
+            mesh = build_mesh(f"{collection.name} {suffix}", vertices, faces)
+            made.append(mesh)
+            obj = bpy.data.objects.new(mesh.name, mesh)
+            made.append(obj)
+            add_weights(obj, weights, body.joint_names)
+            bind(obj, armature)
+            collection.objects.link(obj)
+            meshes.append(obj)
+    except BaseException:
+        context.view_layer.objects.active = previous
+        for obj in selected:
+            obj.select_set(True)
+        raise
+    skin, bones = meshes
+    add_parts(bones, parts, body.bone_part_names)
+    skin.data.materials.append(skin_material())
+    bones.data.materials.append(bone_material())
+    armature.location = location
+    for obj in selected:
+        obj.select_set(False)
+    armature.select_set(True)
+    return BodyObjects(collection, armature, skin, bones)
+
+
+def _used_bones(body: "Skel", vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray, scipy.sparse.csr_matrix, np.ndarray]:
+    """The bone mesh without the vertices that no face uses."""
+    used, faces = np.unique(body.bone_faces, return_inverse=True)
+    return (
+        vertices[used],
+        faces.reshape(-1, 3),
+        body.data.bone_weights[used],
+        body.bone_parts[used],
+    )
+
+
+def _remove(block: bpy.types.ID) -> None:
+    """Removes a data block from the file."""
+    for blocks in (bpy.data.objects, bpy.data.meshes, bpy.data.armatures, bpy.data.collections):
+        if isinstance(block, type(blocks).__mro__[0]) or blocks.get(block.name) == block:
+            blocks.remove(block)
+            return

@@ -1,0 +1,239 @@
+"""The armature of a SKEL body: a pose bone for each joint, a rotation channel for each angle, limits that hold."""
+
+import math
+from typing import TYPE_CHECKING
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
+from .axes import from_blender, to_blender
+from .rig_plan import BonePlan, Channel, plan_rig
+
+if TYPE_CHECKING:
+    from ..core.bodies.skel import Skel, SkelRest
+
+# Custom properties on a pose bone: the indices into q of its angles, their channel (0 to 2 for X, Y, Z) and sign.
+PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
+LIMITS = "Joint Limits"
+# Spine joints and scapulae also move. A hidden parent bone of this prefix does that, since a bone's own location cannot be
+# driven by its own rotation without a dependency cycle.
+MECHANISM = "MCH-"
+_DISPLACED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
+
+_COLLECTIONS = {
+    "Spine": ("pelvis", "lumbar_body", "thorax", "head"),
+    "Right Arm": ("scapula_r", "humerus_r", "ulna_r", "radius_r", "hand_r"),
+    "Left Arm": ("scapula_l", "humerus_l", "ulna_l", "radius_l", "hand_l"),
+    "Right Leg": ("femur_r", "tibia_r", "talus_r", "calcn_r", "toes_r"),
+    "Left Leg": ("femur_l", "tibia_l", "talus_l", "calcn_l", "toes_l"),
+}
+_COLOURS = {"Spine": "THEME09", "Right Arm": "THEME04", "Right Leg": "THEME04", "Left Arm": "THEME01", "Left Leg": "THEME01"}
+
+
+def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest") -> None:
+    """Gives an empty armature object the bones of a body shape; the object must be linked to the scene and active.
+
+    rest: one shape (B = 1) as `Skel.rest` gives it
+    """
+    joints, orientations = (t[0].double().cpu().numpy() for t in (rest.joints, rest.orientations))
+    plans = plan_rig(joints, orientations, body.data.apose_rel_transfo[:, :3, :3])
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        for plan in plans:
+            _add_edit_bone(armature.data, plan)
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for plan in plans:
+        _set_up_pose_bone(armature.pose.bones[plan.name], plan, body.limits)
+    _add_displacements(armature, plans, joints)
+    hidden = armature.data.collections.new("Mechanism")
+    hidden.is_visible = False
+    for name in _DISPLACED:
+        hidden.assign(armature.data.bones[MECHANISM + name])
+    for name, members in _COLLECTIONS.items():
+        collection = armature.data.collections.new(name)
+        for member in members:
+            collection.assign(armature.data.bones[member])
+            armature.data.bones[member].color.palette = _COLOURS[name]
+    armature.data.display_type = "STICK"
+    armature.show_in_front = True
+
+
+def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
+    matrix = np.eye(4)
+    matrix[:3, :3] = to_blender(plan.frame.T).T
+    matrix[:3, 3] = to_blender(plan.head)
+    parent = data.edit_bones[JOINTS[plan.parent].name] if plan.parent >= 0 else None
+    names = [MECHANISM + plan.name, plan.name] if plan.name in _DISPLACED else [plan.name]
+    for name in names:
+        bone = data.edit_bones.new(name)
+        bone.head = (0.0, 0.0, 0.0)
+        bone.tail = (0.0, plan.length, 0.0)
+        bone.matrix = Matrix(matrix)
+        bone.parent = parent
+        bone.use_deform = name == plan.name
+        parent = bone
+
+
+def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, limits: np.ndarray) -> None:
+    bone.rotation_mode = plan.order
+    bone[PARAMETERS] = [channel.parameter for channel in plan.channels]
+    bone[AXES] = [channel.axis for channel in plan.channels]
+    bone[SIGNS] = [channel.sign for channel in plan.channels]
+    used = {channel.axis for channel in plan.channels}
+    bone.lock_location = (plan.parent >= 0,) * 3
+    bone.lock_rotation = tuple(axis not in used for axis in range(3))
+    bone.lock_scale = (True,) * 3
+    bone.lock_ik_x, bone.lock_ik_y, bone.lock_ik_z = bone.lock_rotation
+    ranges = {channel.axis: _channel_limits(channel, limits) for channel in plan.channels}
+    if all(math.isinf(low) and math.isinf(high) for low, high in ranges.values()):
+        return
+    constraint = bone.constraints.new("LIMIT_ROTATION")
+    constraint.name = LIMITS
+    constraint.owner_space = "LOCAL"
+    constraint.euler_order = plan.order
+    constraint.use_transform_limit = True
+    for axis, (low, high) in ranges.items():
+        letter = "xyz"[axis]
+        if math.isinf(low) or math.isinf(high):
+            continue
+        setattr(constraint, f"use_limit_{letter}", True)
+        setattr(constraint, f"min_{letter}", low)
+        setattr(constraint, f"max_{letter}", high)
+        setattr(bone, f"use_ik_limit_{letter}", True)
+        # Blender's IK wants zero inside the range.
+        setattr(bone, f"ik_min_{letter}", max(min(low, 0.0), -math.pi))
+        setattr(bone, f"ik_max_{letter}", min(max(high, 0.0), math.pi))
+
+
+def _channel_limits(channel: Channel, limits: np.ndarray) -> tuple[float, float]:
+    low, high = (float(v) for v in limits[channel.parameter])
+    return (low, high) if channel.sign > 0 else (-high, -low)
+
+
+def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints: np.ndarray) -> None:
+    """Drivers for what SKEL moves besides turning: spine joints bend as arcs, scapulae glide on an ellipsoid.
+
+    The formulas are those of core/bodies/skel.py, written in the subset that Blender evaluates without Python.
+    """
+    index = JOINT_INDEX
+    for name in _DISPLACED:
+        mechanism = armature.pose.bones[MECHANISM + name]
+        mechanism.lock_location = mechanism.lock_rotation = mechanism.lock_scale = (True,) * 3
+        mechanism.lock_ik_x = mechanism.lock_ik_y = mechanism.lock_ik_z = True
+        for channel in plans[index[name]].channels[:2]:
+            _drive_angle(armature, mechanism, name, channel)
+    for name in ("lumbar_body", "thorax", "head"):
+        j = index[name]
+        length = abs(joints[j, 1] - joints[PARENTS[j], 1])
+        for axis in range(3):
+            x, y, z = length * plans[j].frame[:, axis]
+            expression = f"{_arc('a', -x, y)}+{_arc('b', -z, y)}-({2 * y:.7f})"
+            _drive_location(armature, plans[j], axis, expression)
+    quarter = np.linalg.norm(joints[index["scapula_l"]] - joints[index["scapula_r"]]) / 4
+    half_height = np.linalg.norm(joints[index["thorax"]] - joints[index["lumbar_body"]]) / 2
+    for name, side, mirror in (("scapula_r", -1.0, 1.0), ("scapula_l", 1.0, -1.0)):
+        plan = plans[index[name]]
+        for axis in range(3):
+            x, y, z = plan.frame[:, axis] * [side * quarter, -half_height, quarter]
+            at_rest = (x - y) * math.sqrt(0.5)
+            tilt = f"({mirror:.0f}*b-pi/4)"
+            expression = f"({x:.7f})*cos{tilt}*cos(a)+({y:.7f})*sin{tilt}+({z * mirror:.7f})*sin(a)-({at_rest:.7f})"
+            _drive_location(armature, plan, axis, expression)
+
+
+def _arc(angle: str, side: float, up: float) -> str:
+    """(side (1 - cos t) + up sin t) / t, and its limit at t = 0."""
+    return f"((({side:.7f})*(1-cos({angle}))+({up:.7f})*sin({angle}))/{angle} if abs({angle})>.0001 else {up:.7f})"
+
+
+def _drive_angle(
+    armature: bpy.types.Object, mechanism: bpy.types.PoseBone, name: str, channel: Channel
+) -> None:
+    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within the limit while it holds."""
+    parameter = POSE_NAMES[channel.parameter]
+    mechanism[parameter] = 0.0
+    bone = f'pose.bones["{name}"]'
+    limit = f'{bone}.constraints["{LIMITS}"]'
+    letter = "xyz"[channel.axis]
+    sources = {
+        "angle": f"{bone}.rotation_euler[{channel.axis}]",
+        "low": f"{limit}.min_{letter}",
+        "high": f"{limit}.max_{letter}",
+        "held": f"{limit}.enabled",
+    }
+    expression = f"{channel.sign:.0f}*(min(max(angle,low),high) if held else angle)"
+    _drive(armature, mechanism, f'["{parameter}"]', -1, sources, expression)
+
+
+def _drive_location(armature: bpy.types.Object, plan: BonePlan, axis: int, expression: str) -> None:
+    mechanism = armature.pose.bones[MECHANISM + plan.name]
+    path = f'pose.bones["{mechanism.name}"]'
+    names = [POSE_NAMES[channel.parameter] for channel in plan.channels[:2]]
+    sources = {variable: f'{path}["{name}"]' for variable, name in zip("ab", names, strict=True)}
+    _drive(armature, mechanism, "location", axis, sources, expression)
+
+
+def _drive(
+    armature: bpy.types.Object,
+    bone: bpy.types.PoseBone,
+    path: str,
+    index: int,
+    sources: dict[str, str],
+    expression: str,
+) -> None:
+    driver = bone.driver_add(path, index).driver
+    driver.type = "SCRIPTED"
+    for name, source in sources.items():
+        variable = driver.variables.new()
+        variable.name = name
+        variable.targets[0].id = armature
+        variable.targets[0].data_path = source
+    driver.expression = expression
+
+
+def is_rig(obj: bpy.types.Object | None) -> bool:
+    """Whether an object is the armature of an Osteon body."""
+    return obj is not None and obj.type == "ARMATURE" and "osteon_body" in obj.data
+
+
+def channels(bone: bpy.types.PoseBone) -> list[Channel]:
+    """The channels of a pose bone of a rig, in the order of q; none for other bones."""
+    if PARAMETERS not in bone:
+        return []
+    return [Channel(*values) for values in zip(bone[PARAMETERS], bone[AXES], bone[SIGNS], strict=True)]
+
+
+def set_pose(armature: bpy.types.Object, q: np.ndarray, trans: np.ndarray | None = None, frame: int | None = None) -> None:
+    """Sets the channels of a rig, and keys all of them when a frame is given.
+
+    Parameters
+    ----------
+    q: (46,) radians
+    trans: (3,) metres in core's axes; the root stays where it is when None
+    """
+    for bone in armature.pose.bones:
+        for channel in channels(bone):
+            bone.rotation_euler[channel.axis] = channel.sign * q[channel.parameter]
+    root = armature.pose.bones["pelvis"]
+    if trans is not None:
+        frame_in_core = from_blender(np.array(root.bone.matrix_local.to_3x3()).T).T
+        root.location = frame_in_core.T @ np.asarray(trans)
+    if frame is None:
+        return
+    root.keyframe_insert("location", frame=frame, group="pelvis")
+    for bone in armature.pose.bones:
+        for channel in channels(bone):
+            bone.keyframe_insert("rotation_euler", index=channel.axis, frame=frame, group=bone.name)
+
+
+def get_pose(armature: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
+    """q (46,) in radians and trans (3,) in metres, core's axes, as the channels of a rig stand, limits not applied."""
+    q = np.zeros(len(POSE_NAMES))
+    for bone in armature.pose.bones:
+        for channel in channels(bone):
+            q[channel.parameter] = channel.sign * bone.rotation_euler[channel.axis]
+    root = armature.pose.bones["pelvis"]
+    return q, from_blender(np.array(root.bone.matrix_local.to_3x3()) @ np.array(root.location))
