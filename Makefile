@@ -22,7 +22,7 @@ lint: .venv/installed  ## ruff and mypy; part of the tests too
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m mypy
 
-assets: build/assets.stamp  ## the open bodies and landmark models, built into assets/
+assets: assets/.built  ## the open bodies and landmark models, built into assets/
 extension: assets  ## the Blender extension for this platform: dist/*.zip
 	$(VENV_PYTHON) -m tools.extension $(OPTIONS)
 
@@ -30,7 +30,7 @@ bench: assets  ## speed and accuracy, one table
 	$(VENV_PYTHON) -m benchmarks
 
 clean:  ## removes what was built; keeps .venv and downloads
-	rm -rf assets dist out build/assets.stamp
+	rm -rf assets dist out
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # The environment, exactly as locked. The second install maps the root to the package `osteon`.
@@ -43,6 +43,7 @@ clean:  ## removes what was built; keeps .venv and downloads
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-build/assets.stamp: $(wildcard tools/packages.py tools/open_body/*.py tools/assets.py) | .venv/installed
+assets/.built: tools/assets.py tools/packages.py $(wildcard tools/open_body/*.py core/anatomy/*.py) \
+               core/bodies/skel_file.py | .venv/installed
 	$(VENV_PYTHON) -m tools.assets
-	@mkdir -p $(@D) && touch $@
+	@touch $@

@@ -5,12 +5,14 @@ installed_extension.py enable                      enables what is installed, tw
 """
 
 import gc
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
 
 import bpy
+import numpy
 
 # isort: split
 import addon_utils  # which importing bpy makes importable
@@ -63,6 +65,11 @@ def use(extension, photo):
     result["enabled"] = sorted(traces() - before)
     step("add_body", bpy.ops.osteon.add_body)
     step("image_to_skeleton", bpy.ops.osteon.image_to_skeleton, filepath=photo)
+    try:
+        jobs = importlib.import_module(f"{MODULE}.core.jobs")
+        jobs.start("image_to_skeleton", {"image": numpy.zeros((64, 64, 3), numpy.uint8)}).result()
+    except Exception as error:
+        result["worker"] = str(error)
     names = ("torch", "scipy", "trimesh", "ai_edge_litert", "numpy")
     result["files"] = {name: getattr(sys.modules.get(name), "__file__", None) for name in names}
     addon_utils.disable(MODULE, default_set=True)

@@ -165,6 +165,7 @@ def test_blender_lives_from_the_zip_alone(release, blender, photo):
     body, people = report["scenes"]["add_body"], report["scenes"]["image_to_skeleton"]
     assert (body["ARMATURE"], body["MESH"]) == (1, 2)
     assert people["ARMATURE"] == body["ARMATURE"] + people["CAMERA"]
+    assert report["worker"].startswith("No person was found")
     assert report["left"] == []
 
     report = blender("enable")
