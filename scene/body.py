@@ -1,6 +1,5 @@
 """A body in the scene: an armature, the skin and the bones that it moves."""
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from .rig import build_armature
 
 if TYPE_CHECKING:
     from ..core.bodies.skel import Skel
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,16 +43,23 @@ def add_body(
     name: of the collection; its objects are named after it
     location: of the armature, which the meshes follow
     """
-    made: list = []
+    made: list[bpy.types.ID] = []
     try:
         return _add_body(context, body, betas, name, location, made)
     except BaseException:
-        for block in reversed(made):
-            _remove(block)
+        bpy.data.batch_remove(made)
         raise
 
 
-def _add_body(context, body, betas, name, location, made) -> BodyObjects:
+def _add_body(
+    context: bpy.types.Context,
+    body: "Skel",
+    betas: np.ndarray | None,
+    name: str,
+    location: tuple[float, float, float],
+    made: list[bpy.types.ID],
+) -> BodyObjects:
+    """`add_body`, noting in `made` every data block as it comes to be."""
     import torch
 
     shape = torch.zeros(1, body.n_betas, dtype=torch.float64)
@@ -120,11 +124,3 @@ def _used_bones(body: "Skel", vertices: np.ndarray) -> tuple[np.ndarray, np.ndar
         body.data.bone_weights[used],
         body.bone_parts[used],
     )
-
-
-def _remove(block: bpy.types.ID) -> None:
-    """Removes a data block from the file."""
-    for blocks in (bpy.data.objects, bpy.data.meshes, bpy.data.armatures, bpy.data.collections):
-        if isinstance(block, type(blocks).__mro__[0]) or blocks.get(block.name) == block:
-            blocks.remove(block)
-            return
