@@ -1,0 +1,1 @@
+"""Pictures in, people out: BlazePose through LiteRT."""
