@@ -32,12 +32,13 @@ def main(name: str, folder: str) -> NoReturn:
     def send(**message: Any) -> None:
         print(json.dumps(message), file=messages, flush=True)
 
-    sent = [-1.0, ""]
+    sent: tuple[float, str] = (-1.0, "")
 
     def progress(fraction: float, text: str) -> None:
+        nonlocal sent
         now = time.monotonic()
-        if text != sent[1] or now - float(sent[0]) > _PROGRESS_EVERY:
-            sent[:] = now, text
+        if text != sent[1] or now - sent[0] > _PROGRESS_EVERY:
+            sent = (now, text)
             send(fraction=float(fraction), text=str(text))
 
     code = 0

@@ -56,7 +56,8 @@ def image_to_skeleton(
     if isinstance(image, str):
         from ..vision.image import read_image
 
-        image, name = read_image(image), image
+        name = image
+        image = read_image(name)
     from ..bodies.load import load_body
     from ..fitting.people import fit_people
     from ..vision.people import estimate_people
