@@ -40,7 +40,7 @@ def detect(image: np.ndarray, window: Window, min_score: float) -> list[Detectio
 
 
 def anchors() -> np.ndarray:
-    """(2254, 2): the anchors' middles (x, y) as shares of the input; two per cell and layer, equal strides interleaved."""
+    """(2254, 2): the anchors' middles (x, y) as shares of the input; two per cell, equal strides interleaved."""
     layers = []
     for cells, per_cell in ((28, 2), (14, 2), (7, 6)):
         middle = (np.arange(cells) + 0.5) / cells

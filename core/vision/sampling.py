@@ -44,8 +44,8 @@ def letterbox_origin(window: Window, size: int) -> tuple[float, float, float]:
 def rotated_crop(image: np.ndarray, roi: Roi, size: int) -> np.ndarray:
     """The turned square `roi` of `image` as (size, size, 3) float32 in 0..255, bilinear.
 
-    Beyond the picture its edge is repeated, as in MediaPipe's crop: black there moves the landmarks of a person who is cut
-    off by tens of pixels.
+    Beyond the picture its edge is repeated, as in MediaPipe's crop: black there moves the landmarks of a person who is
+    cut off by tens of pixels.
     """
     corners = roi.to_image(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
     # A shrink by more than 1.5 first averages blocks of k x k pixels, so that bilinear reading misses nothing.
