@@ -21,8 +21,8 @@ SAME_PERSON = 0.3
 # Two persons are one when this share of the smaller one's mask lies in the other's.
 SAME_MASK = 0.5
 # Clarity of the landmarks that makes a find believable: of any find, and of one that the detector is sure of. On 50
-# pictures people had 0.80 and more, or 0.68 with a score of 0.8 where others hid them; other things had 0.66 with a score
-# of 0.5, or 0.61 with one of 0.8.
+# pictures people had 0.80 and more, or 0.68 with a score of 0.8 where others hid them; other things had 0.66 with a
+# score of 0.5, or 0.61 with one of 0.8.
 CLEAR, CLEAR_IF_SURE, SURE = 0.75, 0.65, 0.7
 # A square so much longer than the picture shows too little of a person to be believed.
 MAX_SIDE = 3
