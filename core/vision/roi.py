@@ -48,4 +48,4 @@ class Roi:
     def distance(self, other: "Roi") -> float:
         """How far apart two squares' middles and tops are, as a share of the smaller person's radius."""
         far = np.linalg.norm(self.centre - other.centre) + np.linalg.norm(self.top - other.top)
-        return float(far / 2 / (min(self.side, other.side) / 2.5))
+        return float(far / 2 / max(min(self.side, other.side) / 2.5, 1e-9))
