@@ -5,14 +5,18 @@ from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-import scipy.sparse
 
 from .materials import bone_material, skin_material
 from .meshes import add_parts, add_weights, bind, build_mesh
 from .rig import build_armature
 
 if TYPE_CHECKING:
+    import scipy.sparse
+
     from ..core.bodies.skel import Skel
+
+# Version of what is kept on the armature and its bones; to be raised when a later Osteon must tell old rigs from new ones.
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def _add_body(
     made.append(data)
     armature = bpy.data.objects.new(f"{collection.name} Skeleton", data)
     made.append(armature)
+    data["osteon_schema"] = SCHEMA
     data["osteon_body"] = body.name
     data["osteon_gender"] = body.gender
     data["osteon_betas"] = shape[0].tolist()
@@ -115,8 +120,10 @@ def _add_body(
     return BodyObjects(collection, armature, skin, bones)
 
 
-def _used_bones(body: "Skel", vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray, scipy.sparse.csr_matrix, np.ndarray]:
-    """The bone mesh without the vertices that no face uses."""
+def _used_bones(
+    body: "Skel", vertices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, "scipy.sparse.csr_matrix", np.ndarray]:
+    """Vertices, faces, weights and parts of the bone mesh, without the vertices that no face uses."""
     used, faces = np.unique(body.bone_faces, return_inverse=True)
     return (
         vertices[used],

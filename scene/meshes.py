@@ -1,12 +1,15 @@
 """Skin and bones as mesh objects that an armature deforms."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-import scipy.sparse
 
 from .axes import to_blender
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 # Vertex groups of single bones stand beside those of the joints, whose names deform; the prefix keeps them apart.
 PART_PREFIX = "bone:"
@@ -28,7 +31,7 @@ def build_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> bpy.types.
     return mesh
 
 
-def add_weights(obj: bpy.types.Object, weights: scipy.sparse.csr_matrix, names: Sequence[str]) -> None:
+def add_weights(obj: bpy.types.Object, weights: "scipy.sparse.csr_matrix", names: Sequence[str]) -> None:
     """A vertex group for each column of `weights` (V, groups); vertices of equal weight are assigned in one call."""
     columns = weights.tocsc()
     for i, name in enumerate(names):

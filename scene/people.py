@@ -25,15 +25,16 @@ def add_people(
     Parameters
     ----------
     body: the model that was fitted
-    result: what the job `image_to_skeleton` returns: image_size (width, height), focal, and for each of people pose (46,),
-        betas (10,) and trans (3,)
+    result: what the job `image_to_skeleton` returns: image_size (width, height), focal in pixels, and for each of the
+        people pose (46,), betas (10,) and trans (3,)
     image: the photo
     """
     import torch
 
     people = result["people"]
     pose, betas, trans = (
-        torch.tensor(np.array([person[key] for person in people]), dtype=torch.float64) for key in ("pose", "betas", "trans")
+        torch.tensor(np.array([person[key] for person in people]), dtype=torch.float64)
+        for key in ("pose", "betas", "trans")
     )
     with torch.no_grad():
         out = body(pose, betas, trans)

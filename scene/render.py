@@ -126,7 +126,7 @@ def _heading(armature: bpy.types.Object) -> float:
 
 
 def _look_at(scene: bpy.types.Scene, points: np.ndarray, azimuth: float) -> None:
-    """Makes the camera orthographic and puts it at an azimuth around the world's z so that the points fill the picture."""
+    """Puts an orthographic camera at an azimuth around the world's z so that the points fill the picture."""
     outward = Vector((math.sin(azimuth), -math.cos(azimuth), 0.06)).normalized()
     rotation = outward.to_track_quat("Z", "Y").to_matrix()
     seen = points @ np.array(rotation)

@@ -9,16 +9,17 @@ from mathutils import Matrix
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
 from .axes import from_blender, to_blender
-from .rig_plan import BonePlan, Channel, plan_rig
+from .rig_plan import BonePlan, Channel, lay_out, plan_rig
 
 if TYPE_CHECKING:
     from ..core.bodies.skel import Skel, SkelRest
 
-# Custom properties on a pose bone: the indices into q of its angles, their channel (0 to 2 for X, Y, Z) and sign.
+# Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z) and their signs. They
+# are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
 LIMITS = "Joint Limits"
-# Spine joints and scapulae also move. A hidden parent bone of this prefix does that, since a bone's own location cannot be
-# driven by its own rotation without a dependency cycle.
+# Spine joints and scapulae also move. A hidden parent bone of this prefix does that, since a bone's own location cannot
+# be driven by its own rotation without a dependency cycle.
 MECHANISM = "MCH-"
 _DISPLACED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
 
@@ -29,7 +30,13 @@ _COLLECTIONS = {
     "Right Leg": ("femur_r", "tibia_r", "talus_r", "calcn_r", "toes_r"),
     "Left Leg": ("femur_l", "tibia_l", "talus_l", "calcn_l", "toes_l"),
 }
-_COLOURS = {"Spine": "THEME09", "Right Arm": "THEME04", "Right Leg": "THEME04", "Left Arm": "THEME01", "Left Leg": "THEME01"}
+_COLOURS = {
+    "Spine": "THEME09",
+    "Right Arm": "THEME04",
+    "Right Leg": "THEME04",
+    "Left Arm": "THEME01",
+    "Left Leg": "THEME01",
+}
 
 
 def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest") -> None:
@@ -37,8 +44,11 @@ def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest") -
 
     rest: one shape (B = 1) as `Skel.rest` gives it
     """
-    joints, orientations = (t[0].double().cpu().numpy() for t in (rest.joints, rest.orientations))
-    plans = plan_rig(joints, orientations, body.data.apose_rel_transfo[:, :3, :3])
+    default_rotations = body.data.apose_rel_transfo[:, :3, :3]
+    (joints, orientations), mean = (
+        [t[0].double().cpu().numpy() for t in (shape.joints, shape.orientations)] for shape in (rest, body.rest())
+    )
+    plans = plan_rig(joints, orientations, default_rotations, lay_out(*mean, default_rotations))
     bpy.ops.object.mode_set(mode="EDIT")
     try:
         for plan in plans:
@@ -79,9 +89,9 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
 
 def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, limits: np.ndarray) -> None:
     bone.rotation_mode = plan.order
-    bone[PARAMETERS] = [channel.parameter for channel in plan.channels]
-    bone[AXES] = [channel.axis for channel in plan.channels]
-    bone[SIGNS] = [channel.sign for channel in plan.channels]
+    bone.bone[PARAMETERS] = [channel.parameter for channel in plan.channels]
+    bone.bone[AXES] = [channel.axis for channel in plan.channels]
+    bone.bone[SIGNS] = [channel.sign for channel in plan.channels]
     used = {channel.axis for channel in plan.channels}
     bone.lock_location = (plan.parent >= 0,) * 3
     bone.lock_rotation = tuple(axis not in used for axis in range(3))
@@ -146,13 +156,11 @@ def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints
 
 def _arc(angle: str, side: float, up: float) -> str:
     """(side (1 - cos t) + up sin t) / t, and its limit at t = 0."""
-    return f"((({side:.7f})*(1-cos({angle}))+({up:.7f})*sin({angle}))/{angle} if abs({angle})>.0001 else {up:.7f})"
+    return f"((({side:.7f})*(1-cos({angle}))+({up:.7f})*sin({angle}))/{angle} if {angle} else {up:.7f})"
 
 
-def _drive_angle(
-    armature: bpy.types.Object, mechanism: bpy.types.PoseBone, name: str, channel: Channel
-) -> None:
-    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within the limit while it holds."""
+def _drive_angle(armature: bpy.types.Object, mechanism: bpy.types.PoseBone, name: str, channel: Channel) -> None:
+    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within the limit while it is on."""
     parameter = POSE_NAMES[channel.parameter]
     mechanism[parameter] = 0.0
     bone = f'pose.bones["{name}"]'
@@ -162,9 +170,11 @@ def _drive_angle(
         "angle": f"{bone}.rotation_euler[{channel.axis}]",
         "low": f"{limit}.min_{letter}",
         "high": f"{limit}.max_{letter}",
-        "held": f"{limit}.enabled",
+        "used": f"{limit}.use_limit_{letter}",
+        "on": f"{limit}.enabled",
+        "influence": f"{limit}.influence",
     }
-    expression = f"{channel.sign:.0f}*(min(max(angle,low),high) if held else angle)"
+    expression = f"{channel.sign:.0f}*(angle+used*on*influence*(min(max(angle,low),high)-angle))"
     _drive(armature, mechanism, f'["{parameter}"]', -1, sources, expression)
 
 
@@ -191,6 +201,7 @@ def _drive(
         variable.name = name
         variable.targets[0].id = armature
         variable.targets[0].data_path = source
+        variable.targets[0].use_fallback_value = True  # 0, where the user deleted the constraint
     driver.expression = expression
 
 
@@ -201,12 +212,15 @@ def is_rig(obj: bpy.types.Object | None) -> bool:
 
 def channels(bone: bpy.types.PoseBone) -> list[Channel]:
     """The channels of a pose bone of a rig, in the order of q; none for other bones."""
-    if PARAMETERS not in bone:
+    kept = bone.bone
+    if PARAMETERS not in kept:
         return []
-    return [Channel(*values) for values in zip(bone[PARAMETERS], bone[AXES], bone[SIGNS], strict=True)]
+    return [Channel(*values) for values in zip(kept[PARAMETERS], kept[AXES], kept[SIGNS], strict=True)]
 
 
-def set_pose(armature: bpy.types.Object, q: np.ndarray, trans: np.ndarray | None = None, frame: int | None = None) -> None:
+def set_pose(
+    armature: bpy.types.Object, q: np.ndarray, trans: np.ndarray | None = None, frame: int | None = None
+) -> None:
     """Sets the channels of a rig, and keys all of them when a frame is given.
 
     Parameters

@@ -9,7 +9,8 @@
 - shoulder: ranges of the humerus against the scapula, read about SKEL's T-pose axes
 
 The middle angle of a joint with three angles stays within 59 degrees: 30 degrees beyond it is still short of the pole
-at 90, where Euler angles stop being unique, so that a limit on the angle and a limit on the rotation mean the same.
+at 90, where Euler angles stop being unique, so that a limit on the angle and a limit on the rotation mean the same. The
+three together stay under 270 degrees, beyond which Blender reads a rotation as the other, then smaller, set of angles.
 """
 
 import math
@@ -46,7 +47,7 @@ _RECOMMENDED = {
     "scapula_upward_rot_r": (-30, 30),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),
-    "shoulder_r_z": (-75, 120),
+    "shoulder_r_z": (-75, 95),
     "elbow_flexion_r": (-3, 148),
     "pro_sup_r": (-85, 80),
     "wrist_flexion_r": (-70, 80),

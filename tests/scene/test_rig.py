@@ -1,0 +1,240 @@
+"""The rig in Blender against core: the same angles put every joint, bone and skin point in the same place."""
+
+import bpy
+import numpy as np
+import torch
+from osteon.core.anatomy.joints import JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
+from osteon.core.anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, mirror_pose
+from osteon.scene.axes import to_blender
+from osteon.scene.body import add_body
+from osteon.scene.rig import LIMITS, MECHANISM, channels, get_pose, is_rig, set_pose
+
+INSIDE, OUTSIDE = 200, 20
+POSITION = 1e-4  # metres
+ORIENTATION = np.radians(0.02)
+
+
+def poses(body, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """q within the limits, then q up to half a radian outside them, and a trans for each."""
+    rng = np.random.default_rng(seed)
+    low, high = np.nan_to_num(body.limits, posinf=np.pi, neginf=-np.pi).T
+    inside = rng.uniform(low, high, (INSIDE, len(POSE_NAMES)))
+    outside = np.where(rng.random((OUTSIDE, len(POSE_NAMES))) < 0.5, low, high)
+    outside += rng.uniform(0, 0.5, outside.shape) * np.where(outside == low, -1, 1)
+    inside[2:42] = np.where(rng.random((40, len(POSE_NAMES))) < 0.5, low, high)  # where limits meet
+    inside[0] = 0
+    inside[1] = 1e-6  # where the arcs of the spine are straight
+    q = np.concatenate([inside, outside])
+    return q, rng.normal(0, 0.5, (len(q), 3))
+
+
+def mute_limits(armature: bpy.types.Object, mute: bool) -> None:
+    for bone in armature.pose.bones:
+        for constraint in bone.constraints:
+            constraint.mute = mute
+
+
+def shown_matrices(armature: bpy.types.Object) -> np.ndarray:
+    """(24, 4, 4) pose matrices of the joints' bones."""
+    return np.array([armature.pose.bones[name].matrix for name in JOINT_NAMES])
+
+
+def shown_vertices(obj: bpy.types.Object) -> np.ndarray:
+    """(V, 3) as the armature deforms them, in the armature's space."""
+    mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    vertices = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", vertices)
+    return vertices.reshape(-1, 3)
+
+
+def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of rotations (..., 3, 3); from their distance, which stays exact where the cosine does not."""
+    distance = np.linalg.norm(a - b, axis=(-2, -1)) / np.sqrt(8)
+    return 2 * np.arcsin(np.minimum(distance, 1))
+
+
+def test_rig_shows_what_core_computes(context, body, betas):
+    made = add_body(context, body, betas, location=(0.4, -0.2, 0.9))
+    q, trans = poses(body, 3)
+    with torch.no_grad():
+        out = body(
+            *(torch.tensor(a, dtype=torch.float64) for a in (q, np.tile(betas, (len(q), 1)), trans)),
+            bones=True,
+            pose_correctives=False,
+        )
+    joints, skin, bones = (to_blender(t.numpy()) for t in (out.joints, out.skin, out.bones))
+    turns = out.transforms[..., :3, :3].numpy()
+    turns = to_blender(to_blender(turns).swapaxes(-1, -2)).swapaxes(-1, -2)  # C R C', C from core's axes to Blender's
+    rest = np.array([made.armature.data.bones[name].matrix_local for name in JOINT_NAMES])[:, :3, :3]
+
+    worst = dict.fromkeys(("joint", "orientation", "skin", "bones"), 0.0)
+    for i in range(len(q)):
+        mute_limits(made.armature, i >= INSIDE)
+        set_pose(made.armature, q[i], trans[i])
+        context.view_layer.update()
+        shown = shown_matrices(made.armature)
+        worst["joint"] = max(worst["joint"], np.abs(shown[:, :3, 3] - joints[i]).max())
+        worst["orientation"] = max(worst["orientation"], angle_between(shown[:, :3, :3], turns[i] @ rest).max())
+        worst["skin"] = max(worst["skin"], np.abs(shown_vertices(made.skin) - skin[i]).max())
+        worst["bones"] = max(worst["bones"], np.abs(shown_vertices(made.bones) - bones[i]).max())
+    assert worst["joint"] < POSITION
+    assert worst["orientation"] < ORIENTATION
+    assert worst["skin"] < POSITION
+    assert worst["bones"] < POSITION
+
+
+def test_each_limited_channel_stops_at_its_limit(context, body):
+    armature = add_body(context, body).armature
+    rest = {bone.name: bone.matrix_local.copy() for bone in armature.data.bones}
+    for bone in (armature.pose.bones[name] for name in JOINT_NAMES):
+        for channel in channels(bone):
+            for limit, way in zip(body.limits[channel.parameter], (-1, 1), strict=True):
+                if np.isinf(limit):
+                    continue
+                q = np.zeros(len(POSE_NAMES))
+                q[channel.parameter] = limit + way * np.radians(30)
+                set_pose(armature, q, frame=1)
+                context.view_layer.update()
+                parent = bone.parent
+                local = (parent.matrix @ rest[parent.name].inverted() @ rest[bone.name]).inverted() @ bone.matrix
+                shown = channel.sign * local.to_euler(bone.rotation_mode)[channel.axis]
+                assert np.degrees(abs(shown - limit)) < 0.01, POSE_NAMES[channel.parameter]
+                assert np.isclose(get_pose(armature)[0][channel.parameter], q[channel.parameter])
+
+
+def test_displacement_follows_the_displayed_angle(context, body):
+    """A spine or scapula beyond its limit lies where core puts it at the limit."""
+    armature = add_body(context, body).armature
+    beyond = np.where(np.isinf(body.limits[:, 1]), 0, body.limits[:, 1] + 0.4)
+    beyond[: pose_slice(JOINT_NAMES.index("lumbar_body")).start] = 0
+    for name in ("humerus_r", "humerus_l"):
+        beyond[pose_slice(JOINT_NAMES.index(name))] = 0
+    held = np.clip(beyond, *body.limits.T)
+    for q, muted in ((held, False), (beyond, True)):
+        mute_limits(armature, muted)
+        set_pose(armature, beyond)
+        context.view_layer.update()
+        joints = body(torch.tensor(q)[None], skin=False).joints[0].numpy()
+        assert np.abs(shown_matrices(armature)[:, :3, 3] - to_blender(joints)).max() < POSITION
+    armature.pose.bones["thorax"].constraints.remove(armature.pose.bones["thorax"].constraints[LIMITS])
+    set_pose(armature, beyond)
+    context.view_layer.update()
+    assert np.abs(shown_matrices(armature)[:, :3, 3] - to_blender(joints)).max() < POSITION
+
+
+def test_bones_are_the_joints(context, body):
+    armature = add_body(context, body).armature
+    assert is_rig(armature)
+    bones = armature.pose.bones
+    assert {bone.name for bone in bones if not bone.name.startswith(MECHANISM)} == set(JOINT_NAMES)
+    found = []
+    for name, joint, parent in zip(JOINT_NAMES, JOINTS, PARENTS, strict=True):
+        bone = bones[name]
+        ancestors = [b.name for b in bone.parent_recursive if not b.name.startswith(MECHANISM)]
+        assert (ancestors[0] if ancestors else None) == (JOINT_NAMES[parent] if parent >= 0 else None)
+        joint_channels = channels(bone)
+        assert [POSE_NAMES[c.parameter] for c in joint_channels] == list(joint.parameters)
+        # The order of the angles is the order in which Blender applies them.
+        letters = ["XYZ"[c.axis] for c in joint_channels]
+        assert sorted(letters, key=bone.rotation_mode.index) == letters
+        found += joint_channels
+        used = [axis in {c.axis for c in joint_channels} for axis in range(3)]
+        assert list(bone.lock_rotation) == [not u for u in used]
+        assert [bone.lock_ik_x, bone.lock_ik_y, bone.lock_ik_z] == [not u for u in used]
+        assert list(bone.lock_location) == [parent >= 0] * 3
+        assert all(bone.lock_scale)
+    assert [c.parameter for c in found] == list(range(len(POSE_NAMES)))
+
+
+def test_bones_point_at_their_child(context, body):
+    """Within 46 degrees where a joint's three axes leave no choice, along the limb for hinges."""
+    armature = add_body(context, body).armature
+    bones = armature.data.bones
+    for name, child in (
+        ("pelvis", "lumbar_body"), ("femur_r", "tibia_r"), ("tibia_l", "talus_l"), ("lumbar_body", "thorax"),
+        ("thorax", "head"), ("humerus_r", "ulna_r"), ("ulna_l", "radius_l"), ("radius_r", "hand_r"),
+    ):  # fmt: skip
+        direction = (bones[child].head_local - bones[name].head_local).normalized()
+        along = (bones[name].tail_local - bones[name].head_local).normalized() @ direction
+        assert along > np.cos(np.radians(55)), name
+
+
+def test_ik_limits_are_the_constraints(context, body):
+    armature = add_body(context, body).armature
+    for bone in armature.pose.bones:
+        constraint = bone.constraints.get(LIMITS)
+        for channel in channels(bone):
+            letter = "xyz"[channel.axis]
+            low, high = sorted(channel.sign * body.limits[channel.parameter])
+            if np.isinf(low):
+                assert constraint is None
+                continue
+            assert getattr(constraint, f"use_limit_{letter}")
+            assert getattr(bone, f"use_ik_limit_{letter}")
+            for end, value in (("min", low), ("max", high)):
+                assert np.isclose(getattr(constraint, f"{end}_{letter}"), value)
+                assert np.isclose(getattr(bone, f"ik_{end}_{letter}"), value)
+        if constraint is not None:
+            assert constraint.owner_space == "LOCAL"
+            assert constraint.euler_order == bone.rotation_mode
+            assert constraint.use_transform_limit
+
+
+def test_drivers_need_no_python(context, body):
+    armature = add_body(context, body).armature
+    curves = armature.animation_data.drivers
+    assert len(curves) == 5 * (2 + 3)
+    for curve in curves:
+        assert curve.driver.is_simple_expression, curve.driver.expression
+        assert curve.driver.is_valid
+        assert len(curve.driver.expression) < 256
+
+
+def test_blender_mirrors_a_pose_as_q_is_mirrored(context, body):
+    armature = add_body(context, body).armature
+    frames = {bone.name: np.array(bone.matrix_local.to_3x3()) for bone in armature.data.bones}
+    for bone in armature.pose.bones:
+        if not bone.name.endswith("_r") or not channels(bone):
+            continue
+        other = armature.pose.bones[bone.name[:-2] + "_l"]
+        assert other.rotation_mode == bone.rotation_mode
+        for right, left in zip(channels(bone), channels(other), strict=True):
+            assert left.parameter == MIRROR_PERMUTATION[right.parameter]
+            assert left.axis == right.axis
+            blender = 1 if right.axis == 0 else -1
+            assert left.sign == right.sign * blender * MIRROR_SIGNS[right.parameter], POSE_NAMES[right.parameter]
+        # The rest frames too are mirror images, as far as the body itself is symmetric. SKEL's ankle axes are not.
+        mirrored = np.diag([-1, 1, 1]) @ frames[bone.name] @ np.diag([-1, 1, 1])
+        assert angle_between(mirrored, frames[other.name]) < np.radians(45), bone.name
+
+
+def test_paste_flipped_is_the_mirrored_pose(context, body):
+    armature = add_body(context, body).armature
+    q = np.random.default_rng(1).uniform(-0.2, 0.2, len(POSE_NAMES))
+    q[:3] = 0
+    set_pose(armature, q)
+    bpy.ops.object.mode_set(mode="POSE")
+    bpy.ops.pose.select_all(action="SELECT")
+    bpy.ops.pose.copy()
+    bpy.ops.pose.paste(flipped=True)
+    assert np.allclose(get_pose(armature)[0], mirror_pose(q), atol=1e-5)
+
+
+def test_keys_give_back_the_pose(context, body):
+    armature = add_body(context, body).armature
+    rng = np.random.default_rng(2)
+    q, trans = rng.uniform(-1, 1, (2, len(POSE_NAMES))), rng.normal(size=(2, 3))
+    for i, frame in enumerate((3, 8)):
+        set_pose(armature, q[i], trans[i], frame)
+    for i, frame in enumerate((3, 8)):
+        context.scene.frame_set(frame)
+        shown_q, shown_trans = get_pose(armature)
+        assert np.allclose(shown_q, q[i], atol=1e-6)
+        assert np.allclose(shown_trans, trans[i], atol=1e-6)
+
+
+def test_other_objects_are_no_rig(context):
+    assert not is_rig(None)
+    armature = bpy.data.objects.new("Armature", bpy.data.armatures.new("Armature"))
+    assert not is_rig(armature)
+    assert not is_rig(bpy.data.objects.new("Empty", None))
