@@ -4,12 +4,15 @@
 >>> worker = start("image_to_skeleton", {"image": image})                  # in a process of its own
 >>> worker.poll().fraction
 >>> worker.result()
+>>> write_values("arguments.npz", {"image": image})                        # osteon job image_to_skeleton \\
+>>> read_values("result.npz")                                              #     arguments.npz result.npz
 
-`osteon job NAME ARGUMENTS RESULT` does the same from files. A job is a function `f(progress, **arguments) -> result`;
-arguments and result are what `values.py` can write: JSON and numpy arrays.
+A job is a function `f(progress, **arguments) -> result`; arguments and result are what `write_values` can write: what
+JSON can say, and numpy arrays.
 """
 
 from .named import JOBS, Progress, run
+from .values import read_values, write_values
 from .worker import State, Worker, WorkerError, start
 
-__all__ = ["JOBS", "Progress", "State", "Worker", "WorkerError", "run", "start"]
+__all__ = ["JOBS", "Progress", "State", "Worker", "WorkerError", "read_values", "run", "start", "write_values"]

@@ -1,0 +1,240 @@
+"""The command line: `osteon VERB ...`. Here are the verbs that need no Blender."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import jobs
+from .assets import asset_folder
+from .errors import FileError, OsteonError
+from .exchange.folder import filling
+
+_BODY_HELP = "open-neutral, open-female, open-male or a SKEL model file (default: %(default)s)"
+
+
+class Verb(NamedTuple):
+    """A verb of the command line.
+
+    `run(options, progress)` does it and returns what `--json` prints; `show(answer)` is the same for people.
+    """
+
+    name: str
+    help: str
+    example: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, jobs.Progress], Any]
+    show: Callable[[Any], str]
+
+
+def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()) -> int:
+    """Runs the command line and returns its exit code: 0, or 2 for wrong usage and for every `OsteonError`.
+
+    Parameters
+    ----------
+    arguments: without the program's name; those of the process when None
+    more_verbs: verbs from outside core; one of the same name replaces core's
+    """
+    verbs = {verb.name: verb for verb in (*VERBS, *more_verbs)}
+    parser = argparse.ArgumentParser(
+        prog="osteon", description="A biomechanically true skeleton inside a human body.", allow_abbrev=False
+    )
+    choices = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in verbs.values():
+        added = choices.add_parser(
+            verb.name, help=verb.help, description=verb.help, epilog=f"example: {verb.example}", allow_abbrev=False
+        )
+        verb.add_arguments(added)
+        added.add_argument("--json", action="store_true", help="print the answer as JSON")
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:  # Blender's own command line wants a number back
+        return int(stop.code or 0)
+    verb = verbs[options.verb]
+    bar = ProgressBar()
+    try:
+        answer = verb.run(options, bar)
+    except OsteonError as error:
+        bar.clear()
+        print(f"osteon: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        bar.clear()
+        print("osteon: stopped", file=sys.stderr)
+        return 130
+    bar.clear()
+    print(json.dumps(answer, indent=2) if options.json else verb.show(answer))
+    return 0
+
+
+class ProgressBar:
+    """A bar on a terminal's standard error, for work that takes longer than two seconds."""
+
+    after = 2.0
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._shown = False
+
+    def __call__(self, fraction: float, text: str) -> None:
+        if not sys.stderr.isatty() or time.monotonic() - self._start < self.after:
+            return
+        width = min(shutil.get_terminal_size().columns - 1, 79)
+        done = round(20 * min(max(fraction, 0.0), 1.0))
+        line = f"{'█' * done}{'░' * (20 - done)} {fraction:4.0%}  {text}"
+        print(f"\r{line[:width]:{width}}", end="", file=sys.stderr, flush=True)
+        self._shown = True
+
+    def clear(self) -> None:
+        """Takes the bar away."""
+        if self._shown:
+            print(f"\r{' ' * 79}\r", end="", file=sys.stderr, flush=True)
+            self._shown = False
+
+
+# image
+
+
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb `image` understands."""
+    parser.add_argument("photo", metavar="PHOTO", help="the picture's file")
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where the results go")
+    parser.add_argument("--body", default="open-neutral", help=_BODY_HELP)
+    parser.add_argument("--max-people", type=_positive, metavar="N", help="at most so many, the largest first")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def image(
+    options: argparse.Namespace,
+    progress: jobs.Progress,
+    also: Callable[[dict[str, Any], Path], None] | None = None,
+) -> dict[str, Any]:
+    """Fits the people in a photo and writes angles.csv and a motion file for each person.
+
+    also: called with the job's result and the folder, to write more files there
+    """
+    from .bodies.load import load_body
+    from .exchange.angles import write_angles
+    from .exchange.motion import save_motion
+
+    with filling(options.output) as folder:
+        arguments = {"image": options.photo, "body": options.body, "max_people": options.max_people}
+        result = jobs.run("image_to_skeleton", arguments, jobs.named.part(progress, 0.0, 0.8 if also else 1.0))
+        people = result["people"]
+        write_angles(folder / "angles.csv", [person["pose"] for person in people])
+        gender = load_body(options.body).gender
+        for number, person in enumerate(people, start=1):
+            file = folder / (f"motion_{number}.npz" if len(people) > 1 else "motion.npz")
+            save_motion(file, person["pose"][None], person["betas"], person["trans"][None], gender)
+        if also:
+            progress(0.8, "Building the scene")
+            also(result, folder)
+        files = sorted(file.name for file in folder.iterdir())
+    return {
+        "folder": options.output,
+        "files": files,
+        "focal": result["focal"],
+        "people": [
+            {
+                "box": [round(float(v), 1) for v in person["box"]],
+                "reprojection": round(person["reprojection"], 2),
+                "relative_reprojection": round(person["relative_reprojection"], 4),
+            }
+            for person in people
+        ],
+        "seconds": result["seconds"],
+    }
+
+
+def show_image(answer: dict[str, Any]) -> str:
+    """The answer of `image` for people."""
+    lines = [
+        f"person {number}: landmarks within {person['reprojection']:.1f} pixels "
+        f"({person['relative_reprojection']:.1%} of the height)"
+        for number, person in enumerate(answer["people"], start=1)
+    ]
+    return "\n".join([*lines, f"in {answer['folder']}: {', '.join(answer['files'])}"])
+
+
+# models
+
+
+def _add_models_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="*", help="model files of yours to check as well")
+
+
+def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[str, Any]]:
+    from .bodies.load import OPEN_BODIES, load_body
+
+    shipped = [f"{name}.npz" for name in OPEN_BODIES] + ["pose_landmarker_heavy.task"]
+    found: list[dict[str, Any]] = []
+    for file in shipped:
+        path = asset_folder() / file
+        found.append({"name": Path(file).stem, "file": str(path), "found": path.is_file(), "what": "ships with Osteon"})
+    for file in options.files:
+        try:
+            body = load_body(Path(file))
+        except FileError as error:
+            found.append({"name": Path(file).stem, "file": file, "found": False, "what": str(error)})
+            continue
+        what = f"SKEL, {body.gender}, {body.n_skin} skin and {body.n_bones} bone vertices"
+        found.append({"name": Path(file).stem, "file": file, "found": True, "what": what})
+    return found
+
+
+def _show_models(answer: list[dict[str, Any]]) -> str:
+    width = max(len(model["name"]) for model in answer)
+    return "\n".join(f"{'+' if m['found'] else '-'} {m['name']:{width}}  {m['what']}  {m['file']}" for m in answer)
+
+
+# job
+
+
+def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(jobs.JOBS)}")
+    parser.add_argument("arguments", metavar="ARGUMENTS", help="a file that osteon.core.jobs.write_values wrote")
+    parser.add_argument("result", metavar="RESULT", help="the file to write")
+
+
+def _job(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, str]:
+    arguments = jobs.read_values(options.arguments)
+    jobs.write_values(options.result, jobs.run(options.name, arguments, progress))
+    return {"result": options.result}
+
+
+VERBS = (
+    Verb(
+        "image",
+        "Fit the people in a photo; write their joint angles and motion files.",
+        "osteon image photo.jpg -o out/",
+        add_image_arguments,
+        image,
+        show_image,
+    ),
+    Verb(
+        "models",
+        "List the models that are found, and check model files.",
+        "osteon models ~/models/skel_male.pkl",
+        _add_models_arguments,
+        _models,
+        _show_models,
+    ),
+    Verb(
+        "job",
+        "Run a named job from a file of arguments, as on a cluster.",
+        "osteon job image_to_skeleton arguments.npz result.npz",
+        _add_job_arguments,
+        _job,
+        lambda answer: answer["result"],
+    ),
+)

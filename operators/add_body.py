@@ -1,0 +1,72 @@
+"""Adds a body at the 3D cursor."""
+
+import bpy
+
+from .bodies import body_file, body_property
+from .report import reporting
+from .unchanged import unchanged_on_error
+
+_SLIDERS = 4
+
+
+class OSTEON_OT_add_body(bpy.types.Operator):
+    """Add a body with its skeleton: skin, bones and an armature whose channels are the joint angles"""
+
+    bl_idname = "osteon.add_body"
+    bl_label = "Add Body"
+    bl_options = {"REGISTER", "UNDO"}
+
+    body: body_property("The body to add")
+    betas: bpy.props.FloatVectorProperty(
+        name="Shape",
+        description="Shape of the body in standard deviations from the mean, the most telling component first",
+        size=10,
+        soft_min=-2.0,
+        soft_max=2.0,
+        step=10,
+    )
+    location: bpy.props.FloatVectorProperty(
+        name="Location",
+        description="Where the feet stand; at the 3D cursor if not given",
+        subtype="TRANSLATION",
+        options={"SKIP_SAVE"},
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return reporting(self, self._add, context)
+
+    def _add(self, context: bpy.types.Context) -> set[str]:
+        if not self.properties.is_property_set("location"):
+            self.location = context.scene.cursor.location
+        import torch
+
+        from ..core.bodies.load import load_body
+        from ..scene.axes import to_blender
+        from ..scene.body import add_body
+
+        body = load_body(body_file(context, self.body))
+        betas = torch.tensor([list(self.betas)], dtype=torch.float64)[:, : body.n_betas]
+        skin = body(torch.zeros(1, len(body.pose_names), dtype=torch.float64), betas).skin[0]
+        lowest = to_blender(skin.numpy())[:, 2].min()
+        x, y, z = self.location
+        with unchanged_on_error(context):
+            add_body(context, body, betas[0].numpy(), location=(x, y, z - float(lowest)))
+        return {"FINISHED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "body")
+        column = layout.column(align=True)
+        for i in range(_SLIDERS):
+            column.prop(self, "betas", index=i, text="Shape" if i == 0 else " ", slider=True)
+        layout.prop(self, "location")
+
+
+def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """The entry in Add > Armature."""
+    self.layout.operator_menu_enum(OSTEON_OT_add_body.bl_idname, "body", text="Osteon Body", icon="ARMATURE_DATA")
+
+
+CLASSES = (OSTEON_OT_add_body,)
+MENUS = ((bpy.types.VIEW3D_MT_armature_add, draw_menu),)

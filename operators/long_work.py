@@ -1,0 +1,188 @@
+"""Long work from an operator: in the window a worker process with progress and cancel, in the background at once."""
+
+import logging
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..core import jobs
+from ..core.errors import Cancelled
+from .report import reporting
+from .unchanged import unchanged_on_error
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 0.1  # seconds
+
+
+class Work:
+    """The work under way, for the panel to show and to cancel."""
+
+    def __init__(self, title: str, worker: jobs.Worker) -> None:
+        self.title = title
+        self.worker = worker
+        self.state = worker.poll()
+
+    @property
+    def text(self) -> str:
+        return f"{self.state.text}, {self.state.fraction:.0%}"
+
+
+_current: Work | None = None
+
+
+def current() -> Work | None:
+    """The work that is under way in a worker process."""
+    return _current
+
+
+def cancel_current() -> None:
+    """Stops the work under way, if there is any."""
+    global _current
+    if _current is not None:
+        _current.worker.cancel()
+        _current = None
+
+
+class LongWork:
+    """What operators share whose work takes long: they say what job it is and what becomes of its result.
+
+    `invoke` returns `start(context)` once all properties are set; `execute` does everything before it returns.
+    """
+
+    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
+        """The name of the job and its arguments. Changes nothing in the file; may raise `OsteonError`."""
+        raise NotImplementedError
+
+    def apply(self, context: bpy.types.Context, result: Any) -> str:
+        """Puts the result into the scene; returns what to tell the user. What it changes is taken back if it raises."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return reporting(self, self._execute, context)
+
+    def _execute(self, context: bpy.types.Context) -> set[str]:
+        manager = context.window_manager
+        manager.progress_begin(0.0, 1.0)
+        try:
+            result = jobs.run(*self.job(context), lambda fraction, text: manager.progress_update(fraction))
+        finally:
+            manager.progress_end()
+        return self._finish(context, result)
+
+    def start(self, context: bpy.types.Context) -> set[str]:
+        """Starts the job in a worker process and returns at once."""
+        return reporting(self, self._start, context)
+
+    def _start(self, context: bpy.types.Context) -> set[str]:
+        global _current
+        if _current is not None:
+            self.report({"ERROR"}, f"{_current.title} is still at work: wait for it or cancel it first.")
+            return {"CANCELLED"}
+        name, arguments = self.job(context)
+        self._work = _current = Work(self.bl_label, jobs.start(name, arguments))
+        self._timer = context.window_manager.event_timer_add(_EVERY, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        _show(context, self._work)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return reporting(self, self._modal, context, event)
+
+    def _modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "ESC" and event.value == "PRESS":
+            self._work.worker.cancel()
+        elif event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        state = self._work.worker.poll()
+        if state != self._work.state:
+            self._work.state = state
+            _show(context, self._work)
+        if not state.done or _is_dragging(context):
+            return {"PASS_THROUGH"}
+        try:
+            return self._finish(context, self._work.worker.result())
+        except Cancelled:
+            self.report({"INFO"}, f"{self.bl_label} cancelled")
+            return {"CANCELLED"}
+        finally:
+            self._clear(context)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator itself: another file is opened, the window closes."""
+        if getattr(self, "_work", None) is not None:
+            self._clear(context)
+
+    def _finish(self, context: bpy.types.Context, result: Any) -> set[str]:
+        with unchanged_on_error(context):
+            message = self.apply(context, result)
+        self.report({"INFO"}, message)
+        return {"FINISHED"}
+
+    def _clear(self, context: bpy.types.Context) -> None:
+        global _current
+        self._work.worker.cancel()
+        if _current is self._work:
+            _current = None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        _show(context, None)
+
+
+def _show(context: bpy.types.Context, work: Work | None) -> None:
+    """Says in the status bar what the work is at, and has the panels drawn anew."""
+    text = f"{work.title}: {work.text} (Esc to cancel)" if work else None
+    spaces = [context.workspace] if work else bpy.data.workspaces  # the user may have changed it meanwhile
+    for space in spaces:
+        if space is not None:
+            with context.temp_override(workspace=space):
+                space.status_text_set(text)
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def _is_dragging(context: bpy.types.Context) -> bool:
+    """Whether the user is in the middle of moving something, which a new scene under it would spoil."""
+    operators = [operator for window in context.window_manager.windows for operator in window.modal_operators]
+    return any(operator.bl_idname.startswith("TRANSFORM_OT_") for operator in operators)
+
+
+class OSTEON_OT_cancel_job(bpy.types.Operator):
+    """Stop the work under way and leave the scene as it is"""
+
+    bl_idname = "osteon.cancel_job"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _current is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        cancel_current()
+        return {"FINISHED"}
+
+
+@persistent
+def _before_another_file(*_: Any) -> None:
+    cancel_current()
+
+
+CLASSES = (OSTEON_OT_cancel_job,)
+
+
+def register() -> None:
+    """Work does not outlive the file that it is for."""
+    bpy.app.handlers.load_pre.append(_before_another_file)
+
+
+def unregister() -> None:
+    """Stops the work under way."""
+    cancel_current()
+    bpy.app.handlers.load_pre.remove(_before_another_file)

@@ -1,0 +1,1 @@
+"""What is drawn: panels show what is there; they compute nothing and write nothing."""

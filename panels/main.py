@@ -1,0 +1,117 @@
+"""The tab "Osteon" in the sidebar of the 3D view."""
+
+import math
+
+import bpy
+
+from ..core.anatomy.joints import POSE_NAMES
+from ..operators.long_work import current
+from ..scene.rig import LIMITS, channels, is_rig
+
+_SLACK = math.radians(0.05)  # an angle that is keyed on its limit is not beyond it
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Osteon"
+
+
+class OSTEON_PT_body(_Panel, bpy.types.Panel):
+    bl_label = "Body"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        row = layout.row()
+        row.scale_y = 1.3
+        row.operator_menu_enum("osteon.add_body", "body", text="Add Body", icon="ARMATURE_DATA")
+
+
+class OSTEON_PT_photo(_Panel, bpy.types.Panel):
+    bl_label = "Photo"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        work = current()
+        if work is None:
+            row = layout.row()
+            row.scale_y = 1.3
+            row.operator("osteon.image_to_skeleton", text="Photo to Skeleton", icon="IMAGE_DATA")
+            return
+        row = layout.row(align=True)
+        row.scale_y = 1.3
+        row.progress(factor=work.state.fraction, text=work.text)
+        row.operator("osteon.cancel_job", text="", icon="X")
+
+
+class OSTEON_PT_skeleton(_Panel, bpy.types.Panel):
+    bl_label = "Skeleton"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return rig_of(context.object) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        rig = rig_of(context.object)
+        row = layout.row()
+        row.label(text=rig.name, icon="OUTLINER_OB_ARMATURE")
+        row.label(text=str(rig.data["osteon_body"]))
+        row = layout.row(align=True)
+        row.prop(rig, "hide_viewport", text="Rig", toggle=True, invert_checkbox=True)
+        for child in rig.children:
+            text = child.name.rpartition(" ")[2]
+            row.prop(child, "hide_viewport", text=text, toggle=True, invert_checkbox=True)
+
+
+class OSTEON_PT_joint(_Panel, bpy.types.Panel):
+    bl_label = "Joint Angles"
+    bl_parent_id = "OSTEON_PT_skeleton"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        rig = rig_of(context.object)
+        bone = rig.data.bones.active and rig.pose.bones[rig.data.bones.active.name]
+        joint = channels(bone) if bone else []
+        if not joint:
+            layout.label(text="Select a bone in Pose Mode", icon="BONE_DATA")
+            return
+        layout.label(text=bone.name, icon="BONE_DATA")
+        limit = bone.constraints.get(LIMITS)
+        for channel in joint:
+            _draw_angle(layout, bone, channel, limit)
+
+
+def _draw_angle(layout: bpy.types.UILayout, bone: bpy.types.PoseBone, channel, limit) -> None:
+    """One angle by its name in q: its value in degrees, and where that lies between its limits."""
+    name, letter = POSE_NAMES[channel.parameter], "xyz"[channel.axis]
+    angle = channel.sign * bone.rotation_euler[channel.axis]
+    column = layout.column(align=True)
+    row = column.row()
+    row.label(text=name)
+    value = row.row()
+    value.alignment = "RIGHT"
+    if limit is None or not getattr(limit, f"use_limit_{letter}"):
+        value.label(text=_degrees(angle))
+        return
+    ends = [channel.sign * getattr(limit, f"{end}_{letter}") for end in ("min", "max")]
+    low, high = min(ends), max(ends)
+    beyond = not low - _SLACK <= angle <= high + _SLACK
+    value.alert = beyond
+    value.label(text=_degrees(angle), icon="ERROR" if beyond else "NONE")
+    row = column.row(align=True)
+    row.progress(factor=(angle - low) / (high - low), text=f"{_degrees(low)} to {_degrees(high)}")
+
+
+def _degrees(angle: float) -> str:
+    return f"{math.degrees(angle):.0f}°"
+
+
+def rig_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The Osteon armature that an object is or belongs to."""
+    if is_rig(obj):
+        return obj
+    return obj.parent if obj is not None and is_rig(obj.parent) else None
+
+
+CLASSES = (OSTEON_PT_body, OSTEON_PT_photo, OSTEON_PT_skeleton, OSTEON_PT_joint)
