@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..core.bodies.skel import Skel
 
-# Version of what is kept on the armature and its bones; to be raised when a later Osteon must tell old rigs from new ones.
+# Version of what is kept on the armature and its bones; a later Osteon tells old rigs by it.
 SCHEMA = 1
 
 
@@ -48,11 +48,17 @@ def add_body(
     location: of the armature, which the meshes follow
     """
     made: list[bpy.types.ID] = []
+    active, selected = context.view_layer.objects.active, list(context.selected_objects)
     try:
-        return _add_body(context, body, betas, name, location, made)
+        objects = _add_body(context, body, betas, name, location, made)
     except BaseException:
         bpy.data.batch_remove(made)
+        context.view_layer.objects.active = active
         raise
+    for obj in selected:
+        obj.select_set(False)
+    objects.armature.select_set(True)
+    return objects
 
 
 def _add_body(
@@ -87,36 +93,26 @@ def _add_body(
     data["osteon_betas"] = shape[0].tolist()
     context.scene.collection.children.link(collection)
     collection.objects.link(armature)
-    previous, selected = context.view_layer.objects.active, list(context.selected_objects)
     context.view_layer.objects.active = armature
-    try:
-        build_armature(armature, body, out.rest)
-        meshes = []
-        for suffix, vertices, faces, weights in (
-            ("Skin", out.skin[0].numpy(), body.faces, body.data.skin_weights),
-            ("Bones", bone_vertices, bone_faces, bone_weights),
-        ):
-            mesh = build_mesh(f"{collection.name} {suffix}", vertices, faces)
-            made.append(mesh)
-            obj = bpy.data.objects.new(mesh.name, mesh)
-            made.append(obj)
-            add_weights(obj, weights, body.joint_names)
-            bind(obj, armature)
-            collection.objects.link(obj)
-            meshes.append(obj)
-    except BaseException:
-        context.view_layer.objects.active = previous
-        for obj in selected:
-            obj.select_set(True)
-        raise
+    build_armature(armature, body, out.rest)
+    meshes = []
+    for suffix, vertices, faces, weights in (
+        ("Skin", out.skin[0].numpy(), body.faces, body.data.skin_weights),
+        ("Bones", bone_vertices, bone_faces, bone_weights),
+    ):
+        mesh = build_mesh(f"{collection.name} {suffix}", vertices, faces)
+        made.append(mesh)
+        obj = bpy.data.objects.new(mesh.name, mesh)
+        made.append(obj)
+        add_weights(obj, weights, body.joint_names)
+        bind(obj, armature)
+        collection.objects.link(obj)
+        meshes.append(obj)
     skin, bones = meshes
     add_parts(bones, parts, body.bone_part_names)
     skin.data.materials.append(skin_material())
     bones.data.materials.append(bone_material())
     armature.location = location
-    for obj in selected:
-        obj.select_set(False)
-    armature.select_set(True)
     return BodyObjects(collection, armature, skin, bones)
 
 

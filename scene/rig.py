@@ -14,7 +14,7 @@ from .rig_plan import BonePlan, Channel, lay_out, plan_rig
 if TYPE_CHECKING:
     from ..core.bodies.skel import Skel, SkelRest
 
-# Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z) and their signs. They
+# Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z), their signs. They
 # are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
 LIMITS = "Joint Limits"
@@ -160,7 +160,7 @@ def _arc(angle: str, side: float, up: float) -> str:
 
 
 def _drive_angle(armature: bpy.types.Object, mechanism: bpy.types.PoseBone, name: str, channel: Channel) -> None:
-    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within the limit while it is on."""
+    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within a limit that is on."""
     parameter = POSE_NAMES[channel.parameter]
     mechanism[parameter] = 0.0
     bone = f'pose.bones["{name}"]'
