@@ -71,7 +71,7 @@ def use(extension, photo):
     except Exception as error:
         result["worker"] = str(error)
     names = ("torch", "scipy", "trimesh", "ai_edge_litert", "numpy")
-    result["files"] = {name: getattr(sys.modules.get(name), "__file__", None) for name in names}
+    result["files"] = {name: importlib.import_module(name).__file__ for name in names}
     addon_utils.disable(MODULE, default_set=True)
     result["left"] = sorted(traces() ^ before)
     return result
