@@ -1,8 +1,10 @@
 """Where BlazePose's 33 landmarks sit in the body: offsets from joints, in bone frames.
 
-A landmark is not a joint centre. Limb offsets: the calibration that Pose2Sim ships for OpenSim (Markers_BlazePose.xml,
-BSD-3), expressed from the joint centres of its model; the left side mirrors the right one. Offsets in metres for a bone
-of scale 1; x forward, y up, z to the body's right.
+A landmark is not a joint centre. Shoulder, elbow, wrist, hip, knee and ankle: the calibration that Pose2Sim ships for
+OpenSim (Markers_BlazePose.xml, BSD-3), expressed from the joint centres of its model. Face, knuckles, heel and toe: where
+MediaPipe's documentation places them, measured on the open body (knuckle 1 of index and little finger, 2 of the thumb). The
+left side mirrors the right one. Offsets in metres for a bone of scale 1; x forward, y up, z to the body's right, the arm
+hanging with the thumb forward.
 """
 
 from typing import NamedTuple
@@ -19,23 +21,23 @@ class Site(NamedTuple):
 
 
 _MIDLINE_AND_RIGHT: dict[str, tuple[str, str, tuple[float, float, float]]] = {
-    "nose": ("head", "head", (0.1163, 0.16, 0.0)),
-    "right_eye_inner": ("head", "head", (0.090, 0.195, 0.018)),
-    "right_eye": ("head", "head", (0.085, 0.195, 0.032)),
-    "right_eye_outer": ("head", "head", (0.075, 0.195, 0.045)),
-    "right_ear": ("head", "head", (0.0, 0.17, 0.075)),
-    "mouth_right": ("head", "head", (0.090, 0.115, 0.025)),
-    "right_shoulder": ("humerus_r", "scapula_r", (-0.0160, -0.0052, 0.0316)),
-    "right_elbow": ("ulna_r", "humerus_r", (0.0119, -0.0117, 0.0009)),
-    "right_wrist": ("hand_r", "radius_r", (0.0086, 0.0007, -0.0039)),
-    "right_pinky": ("hand_r", "hand_r", (0.0045, -0.0613, -0.0150)),
-    "right_index": ("hand_r", "hand_r", (0.0015, -0.0627, 0.0179)),
-    "right_thumb": ("hand_r", "hand_r", (0.0075, -0.0365, 0.0295)),
-    "right_hip": ("femur_r", "pelvis", (0.0068, -0.0152, 0.0219)),
-    "right_knee": ("tibia_r", "femur_r", (0.0, 0.0101, 0.0033)),
-    "right_ankle": ("talus_r", "tibia_r", (-0.0003, 0.0219, 0.0150)),
-    "right_heel": ("calcn_r", "calcn_r", (0.0136, 0.0233, -0.0019)),
-    "right_foot_index": ("toes_r", "toes_r", (0.0361, 0.0099, 0.0001)),
+    "nose": ("head", "head", (0.121, 0.015, 0.0)),
+    "right_eye_inner": ("head", "head", (0.098, 0.047, 0.017)),
+    "right_eye": ("head", "head", (0.095, 0.047, 0.032)),
+    "right_eye_outer": ("head", "head", (0.086, 0.047, 0.045)),
+    "right_ear": ("head", "head", (0.004, 0.036, 0.076)),
+    "mouth_right": ("head", "head", (0.098, -0.025, 0.025)),
+    "right_shoulder": ("humerus_r", "scapula_r", (-0.016, -0.005, 0.032)),
+    "right_elbow": ("ulna_r", "humerus_r", (0.012, -0.012, 0.001)),
+    "right_wrist": ("hand_r", "radius_r", (-0.004, 0.001, -0.009)),
+    "right_pinky": ("hand_r", "hand_r", (-0.026, -0.100, 0.012)),
+    "right_index": ("hand_r", "hand_r", (0.036, -0.108, 0.012)),
+    "right_thumb": ("hand_r", "hand_r", (0.071, -0.081, -0.029)),
+    "right_hip": ("femur_r", "pelvis", (0.007, -0.015, 0.022)),
+    "right_knee": ("tibia_r", "femur_r", (0.0, 0.010, 0.003)),
+    "right_ankle": ("talus_r", "tibia_r", (0.0, 0.010, 0.012)),
+    "right_heel": ("calcn_r", "calcn_r", (-0.042, -0.028, 0.003)),
+    "right_foot_index": ("toes_r", "toes_r", (0.045, -0.004, -0.008)),
 }
 
 

@@ -28,8 +28,8 @@ Progress = Callable[[float, str], None]
 # A landmark counts as visible, in what is reported, from this visibility on.
 VISIBLE = 0.5
 
-# Without a known lens: 45 degrees across the longer side, between a phone's main camera and a portrait lens.
-_FOCAL_PER_LONG_SIDE = 1.2
+# Without a known lens: 53 degrees across the longer side, between a phone's main camera and a portrait lens.
+_FOCAL_PER_LONG_SIDE = 1.0
 
 # One standard deviation of a landmark in the picture, as a part of the person's size there, and where it stops
 # counting.
