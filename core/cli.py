@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from . import jobs
 from .assets import asset_folder
@@ -57,7 +60,8 @@ def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()
     verb = verbs[options.verb]
     bar = ProgressBar()
     try:
-        answer = verb.run(options, bar)
+        with _native_output_hidden():
+            answer = verb.run(options, bar)
     except OsteonError as error:
         bar.clear()
         print(f"osteon: {error}", file=sys.stderr)
@@ -69,6 +73,43 @@ def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()
     bar.clear()
     print(json.dumps(answer, indent=2) if options.json else verb.show(answer))
     return 0
+
+
+@contextmanager
+def _native_output_hidden() -> Iterator[None]:
+    """Keeps what libraries print past Python from the terminal; it comes out when something unexpected is raised."""
+    saved = os.dup(1), os.dup(2)
+    ours = sys.stdout, sys.stderr
+    with tempfile.TemporaryFile() as log:
+        sys.stdout.flush()
+        sys.stdout, sys.stderr = (
+            os.fdopen(os.dup(fd), "w", encoding=stream.encoding) if _is_on(stream, number) else stream
+            for number, (fd, stream) in enumerate(zip(saved, ours, strict=True), start=1)
+        )
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except (OsteonError, KeyboardInterrupt):
+            raise
+        except BaseException:
+            log.seek(0)
+            os.write(saved[1], log.read())
+            raise
+        finally:
+            for number, fd, stream, mine in zip((1, 2), saved, ours, (sys.stdout, sys.stderr), strict=True):
+                os.dup2(fd, number)
+                os.close(fd)
+                if mine is not stream:
+                    mine.close()
+            sys.stdout, sys.stderr = ours
+
+
+def _is_on(stream: TextIO, number: int) -> bool:
+    try:
+        return stream.fileno() == number
+    except (OSError, AttributeError):
+        return False
 
 
 class ProgressBar:
