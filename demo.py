@@ -38,8 +38,8 @@ def run(folder: Path, progress: Progress) -> dict[str, Any]:
 
     Returns
     -------
-    dict with people (count), reprojection (pixels), relative_reprojection (of the box's height), outside (names of angles
-    more than a degree outside their limit), seconds (by stage)
+    dict with people (count), reprojection (pixels), relative_reprojection (of the box's height), outside (names of
+    angles more than a degree outside their limit), seconds (by stage)
     """
     import bpy
 

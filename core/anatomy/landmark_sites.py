@@ -1,10 +1,11 @@
 """Where BlazePose's 33 landmarks sit in the body: offsets from joints, in bone frames.
 
 A landmark is not a joint centre. Shoulder, elbow, wrist, hip, knee and ankle: the calibration that Pose2Sim ships for
-OpenSim (Markers_BlazePose.xml, BSD-3), expressed from the joint centres of its model. Face, knuckles, heel and toe: where
-MediaPipe's documentation places them, measured on the open body (knuckle 1 of index and little finger, 2 of the thumb). The
-left side mirrors the right one. Offsets in metres for a bone of scale 1; x forward, y up, z to the body's right, the arm
-hanging with the thumb forward.
+OpenSim (Markers_BlazePose.xml, BSD-3), expressed from the joint centres of its model. Face, knuckles, heel and toe:
+where MediaPipe's documentation places them, measured on the open body (knuckle 1 of index and little finger, 2 of the
+thumb). The
+left side mirrors the right one. Offsets in metres for a bone of scale 1; x forward, y up, z to the body's right, the
+arm hanging with the thumb forward.
 """
 
 from typing import NamedTuple

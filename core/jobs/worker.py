@@ -52,29 +52,32 @@ class State(NamedTuple):
 
 
 class Worker:
-    """A job under way in a worker process. Leaving its `with` block, or `cancel()`, stops it and clears up."""
+    """A job under way in a worker process. Leaving its `with` block, or `cancel()`, stops it and clears up.
+
+    `folder` is what the two processes share; it is gone when the work is.
+    """
 
     def __init__(self, name: str, arguments: Mapping[str, Any], python: str | None) -> None:
         self._fraction, self._text = 0.0, "Starting"
         self._last: dict[str, Any] = {}
         self._cancelled = False
-        self._folder = Path(tempfile.mkdtemp(prefix="osteon-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="osteon-"))
         try:
-            write_values(self._folder / "arguments.npz", dict(arguments))
+            write_values(self.folder / "arguments.npz", dict(arguments))
             request = {
                 "name": name,
-                "folder": str(self._folder),
+                "folder": str(self.folder),
                 "root": str(_ROOT),
                 "path": [os.path.abspath(entry) for entry in sys.path],
             }
-            (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-            with (self._folder / "log.txt").open("wb") as log:
+            (self.folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+            with (self.folder / "log.txt").open("wb") as log:
                 self._process = subprocess.Popen(
-                    [python or find_python(), "-I", "-c", _BOOTSTRAP, str(self._folder / "request.json")],
+                    [python or find_python(), "-I", "-c", _BOOTSTRAP, str(self.folder / "request.json")],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    cwd=self._folder,
+                    cwd=self.folder,
                     start_new_session=True,  # a group of its own, so that all of it can be stopped (POSIX)
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows
                 )
@@ -126,7 +129,7 @@ class Worker:
             if "error" in self._last:
                 raise _error(self._last["error"], self._last["text"])
             if "done" in self._last:
-                return read_values(self._folder / "result.npz")
+                return read_values(self.folder / "result.npz")
             logger.error("The worker process ended with code %s. Its log:\n%s", code, self._log())
             if "crash" in self._last:
                 raise WorkerError(f"The work failed unexpectedly ({self._last['crash']}): details are in the log.")
@@ -145,7 +148,7 @@ class Worker:
         self.cancel()
 
     def _log(self) -> str:
-        return (self._folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-4000:]
+        return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def _end(self) -> None:
         kill_tree(self._process.pid) if self._process.poll() is None else None
@@ -159,8 +162,8 @@ class Worker:
 
     def _clear(self) -> None:
         for _ in range(10):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            if not self._folder.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
                 return
             time.sleep(0.05)  # Windows lets go of a dead process's files a little later
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from osteon.core.anatomy.joints import POSE_INDEX
 from osteon.core.anatomy.landmark_sites import landmark_sites
 from osteon.core.anatomy.landmarks import LANDMARK_NAMES
@@ -79,7 +78,7 @@ def test_no_angle_leaves_its_limit(body):
 
 def test_a_landmark_gone_astray_moves_little(body):
     q = POSES["standing"]
-    clean, joints = _seen(body, q, np.zeros(10), [0.0, 0.0, -4.0], noise=1.0)
+    clean, _joints = _seen(body, q, np.zeros(10), [0.0, 0.0, -4.0], noise=1.0)
     wrong = clean.landmarks.copy()
     wrong[LANDMARK_NAMES.index("left_wrist"), :2] += 200
     spoiled = PersonEstimate(clean.box, 1.0, wrong, clean.visibility, clean.presence, clean.world)
