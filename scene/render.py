@@ -12,28 +12,45 @@ from mathutils import Matrix, Vector
 
 from .body import BodyObjects
 
-SAMPLES = 16
-BACKGROUND = (0.16, 0.17, 0.19)
+SAMPLES = 24
+BACKGROUND = (0.045, 0.05, 0.058)  # linear
+MARGIN = 0.05  # of the height, on every side
 # Camera azimuths as seen by the person: in front, at the left, between them.
 VIEWS = {"front": 0.0, "side": 90.0, "three quarter": 40.0}
+# Suns: energy, and where they shine to.
+LIGHTS = (("Key", 2.7, (-0.7, 0.6, -0.7)), ("Fill", 1.0, (0.8, 0.7, -0.2)), ("Rim", 1.2, (0.6, -0.8, -0.5)))
 
 
-def render_views(objects: BodyObjects, path: Path, size: tuple[int, int] = (600, 900)) -> None:
-    """Renders a body from the front, the side and three quarters beside each other into one PNG."""
-    with _studio([objects.collection], size) as scene, TemporaryDirectory() as folder:
-        points = _vertices(objects.skin)
+def render_views(objects: BodyObjects, path: Path, height: int = 900) -> None:
+    """Renders a body from the front, the side and three quarters, at one scale beside each other, into one PNG.
+
+    The skin is half transparent over the bones, as its material has it. height: of the picture in pixels
+    """
+    points, heading = _vertices(objects.skin), _heading(objects.armature)
+    with _studio([objects.collection]) as scene, TemporaryDirectory() as folder:
+        views = {name: _look_from(heading + math.radians(azimuth)) for name, azimuth in VIEWS.items()}
+        seen = [points @ np.array(rotation) for rotation in views.values()]
+        low, high = min(s[:, 1].min() for s in seen), max(s[:, 1].max() for s in seen)
+        metres = (high - low) * (1 + 2 * MARGIN)  # what the picture is high
         pictures = []
-        for name, azimuth in VIEWS.items():
-            _look_at(scene, points, _heading(objects.armature) + math.radians(azimuth))
+        for (name, rotation), s in zip(views.items(), seen, strict=True):
+            centre = np.array([(s[:, 0].min() + s[:, 0].max()) / 2, (low + high) / 2, s[:, 2].max() + 1])
+            width = np.ptp(s[:, 0]) + 2 * MARGIN * (high - low)
+            scene.render.resolution_x, scene.render.resolution_y = math.ceil(width / metres * height), height
+            camera = scene.camera.data
+            camera.type, camera.sensor_fit, camera.ortho_scale = "ORTHO", "VERTICAL", metres
+            scene.camera.matrix_world = Matrix.Translation(rotation @ Vector(centre)) @ rotation.to_4x4()
             pictures.append(_rendered(scene, Path(folder) / f"{name}.png"))
-    _save(_over(np.concatenate(pictures, axis=1), np.array(BACKGROUND)), path)
+    _save(np.concatenate(pictures, axis=1), path)
 
 
 def render_overlay(people: Sequence[BodyObjects], camera: bpy.types.Object, photo: bpy.types.Image, path: Path) -> None:
     """Renders the bones of people as the photo's camera sees them, over the photo, into a PNG."""
     width, height = photo.size
-    with _studio([p.collection for p in people], (width, height)) as scene, TemporaryDirectory() as folder:
+    with _studio([p.collection for p in people]) as scene, TemporaryDirectory() as folder:
         scene.camera = camera
+        scene.render.resolution_x, scene.render.resolution_y = width, height
+        scene.render.film_transparent = True
         with _hidden([p.skin for p in people]):
             bones = _rendered(scene, Path(folder) / "bones.png")
     under = np.empty(width * height * 4, np.float32)
@@ -42,7 +59,7 @@ def render_overlay(people: Sequence[BodyObjects], camera: bpy.types.Object, phot
 
 
 def _over(picture: np.ndarray, under: np.ndarray) -> np.ndarray:
-    """A picture with straight alpha (H, W, 4) laid over another (H, W, 3) or a colour; display values."""
+    """A picture with straight alpha (H, W, 4) laid over another (H, W, 3); display values."""
     alpha = picture[..., 3:]
     return np.concatenate([picture[..., :3] * alpha + under * (1 - alpha), np.ones_like(alpha)], -1)
 
@@ -60,7 +77,7 @@ def _hidden(objects: Sequence[bpy.types.Object]) -> Iterator[None]:
 
 
 @contextmanager
-def _studio(collections: Sequence[bpy.types.Collection], size: tuple[int, int]) -> Iterator[bpy.types.Scene]:
+def _studio(collections: Sequence[bpy.types.Collection]) -> Iterator[bpy.types.Scene]:
     """A scene of its own with soft light around the given collections; nothing of it stays."""
     import addon_utils
 
@@ -71,14 +88,9 @@ def _studio(collections: Sequence[bpy.types.Collection], size: tuple[int, int]) 
         scene.frame_set(bpy.context.scene.frame_current)
         for collection in collections:
             scene.collection.children.link(collection)
-        world = bpy.data.worlds.new("Osteon Studio")
-        made.append(world)
-        world.use_nodes = True
-        background = next(node for node in world.node_tree.nodes if node.type == "BACKGROUND")
-        background.inputs["Color"].default_value = (0.75, 0.80, 0.88, 1.0)
-        background.inputs["Strength"].default_value = 0.35
-        scene.world = world
-        for name, energy, direction in (("Key", 3.0, (-0.7, 0.6, -0.7)), ("Rim", 2.0, (0.8, -0.6, -0.3))):
+        scene.world = _backdrop()
+        made.append(scene.world)
+        for name, energy, direction in LIGHTS:
             light = bpy.data.lights.new(name, "SUN")
             light.energy = energy
             light.angle = 0.15
@@ -94,17 +106,32 @@ def _studio(collections: Sequence[bpy.types.Collection], size: tuple[int, int]) 
         scene.render.engine = "CYCLES"
         scene.cycles.device = "CPU"
         scene.cycles.samples = SAMPLES
-        scene.cycles.use_denoising = False
-        scene.render.film_transparent = True
+        scene.cycles.use_denoising = True
         scene.cycles.transparent_max_bounces = 32
         scene.view_settings.view_transform = "Standard"
-        scene.render.resolution_x, scene.render.resolution_y = size
         scene.render.resolution_percentage = 100
         scene.render.image_settings.file_format = "PNG"
         scene.render.image_settings.color_mode = "RGBA"
         yield scene
     finally:
         bpy.data.batch_remove(made)
+
+
+def _backdrop() -> bpy.types.World:
+    """A world that lights softly, and that the camera sees as a plain background."""
+    world = bpy.data.worlds.new("Osteon Studio")
+    world.use_nodes = True
+    nodes, links = world.node_tree.nodes, world.node_tree.links
+    nodes.clear()
+    output, mix, path = (nodes.new(f"ShaderNode{kind}") for kind in ("OutputWorld", "MixShader", "LightPath"))
+    links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
+    links.new(mix.outputs[0], output.inputs["Surface"])
+    for place, colour, strength in ((1, (0.78, 0.82, 0.9), 0.45), (2, BACKGROUND, 1.0)):
+        background = nodes.new("ShaderNodeBackground")
+        background.inputs["Color"].default_value = (*colour, 1.0)
+        background.inputs["Strength"].default_value = strength
+        links.new(background.outputs[0], mix.inputs[place])
+    return world
 
 
 def _vertices(obj: bpy.types.Object) -> np.ndarray:
@@ -125,19 +152,9 @@ def _heading(armature: bpy.types.Object) -> float:
     return math.atan2(forward.x, -forward.y)
 
 
-def _look_at(scene: bpy.types.Scene, points: np.ndarray, azimuth: float) -> None:
-    """Puts an orthographic camera at an azimuth around the world's z so that the points fill the picture."""
-    outward = Vector((math.sin(azimuth), -math.cos(azimuth), 0.06)).normalized()
-    rotation = outward.to_track_quat("Z", "Y").to_matrix()
-    seen = points @ np.array(rotation)
-    low, high = seen.min(0), seen.max(0)
-    centre = rotation @ Vector((low + high) / 2)
-    camera = scene.camera
-    camera.data.type = "ORTHO"
-    camera.data.sensor_fit = "VERTICAL"
-    width, height = scene.render.resolution_x, scene.render.resolution_y
-    camera.data.ortho_scale = 1.06 * max(high[1] - low[1], (high[0] - low[0]) * height / width)
-    camera.matrix_world = Matrix.Translation(centre + outward * 5) @ rotation.to_4x4()
+def _look_from(azimuth: float) -> Matrix:
+    """The axes of a camera that looks at the origin from an azimuth around the world's z, slightly from above."""
+    return Vector((math.sin(azimuth), -math.cos(azimuth), 0.06)).to_track_quat("Z", "Y").to_matrix()
 
 
 def _rendered(scene: bpy.types.Scene, path: Path) -> np.ndarray:
