@@ -1,0 +1,96 @@
+"""Signed distance of points to a closed skin: how deep inside they lie."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+NEIGHBOURS = 10
+
+
+class Skin:
+    """A closed triangle mesh that can be asked for depths, and for cuts and rays."""
+
+    def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
+        self.vertices, self.faces = vertices, faces
+        self.corners = vertices[faces]
+        normal = np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
+        self.vertex_normals = np.zeros_like(vertices)
+        for k in range(3):
+            np.add.at(self.vertex_normals, faces[:, k], normal)
+        self.vertex_normals /= np.linalg.norm(self.vertex_normals, axis=1, keepdims=True)
+        self.tree = cKDTree(self.corners.mean(1))
+
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """(P,) metres below the skin, negative outside."""
+        return self.closest(points)[0]
+
+    def closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Depths (P,) and outward unit directions (P, 3) of the nearest skin.
+
+        The sign comes from the normal interpolated at the nearest point, which is safe on a smooth skin.
+        """
+        _, near = self.tree.query(points, NEIGHBOURS)
+        foot, weights = _closest_on_triangles(points[:, None], self.corners[near])
+        distance = np.linalg.norm(points[:, None] - foot, axis=2)
+        best = distance.argmin(1)
+        row = np.arange(len(points))
+        normal = (self.vertex_normals[self.faces[near[row, best]]] * weights[row, best][..., None]).sum(1)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        sign = np.sign(((foot[row, best] - points) * normal).sum(1))
+        return sign * distance[row, best], normal
+
+    def span(self, point: np.ndarray, axis: int) -> tuple[float, float]:
+        """Where the line through `point` along a coordinate axis leaves the skin below and above the point."""
+        others = [k for k in range(3) if k != axis]
+        a, b, c = (self.corners[:, k][:, others] - point[others] for k in range(3))
+        areas = np.stack([_cross2(b, c), _cross2(c, a), _cross2(a, b)], 1)
+        hit = (areas >= 0).all(1) | (areas <= 0).all(1)
+        hit &= np.abs(areas.sum(1)) > 1e-15
+        weights = areas[hit] / areas[hit].sum(1, keepdims=True)
+        at = (weights * self.corners[hit][:, :, axis]).sum(1)
+        low, high = at[at < point[axis]], at[at > point[axis]]
+        return low.max(initial=-np.inf), high.min(initial=np.inf)
+
+    def section(self, point: np.ndarray, axis: int, reach: float = np.inf) -> np.ndarray:
+        """(P, 3) points of the cut through `point` across a coordinate axis, those within `reach` of the point."""
+        height = self.corners[:, :, axis] - point[axis]
+        points = []
+        for i, k in ((0, 1), (1, 2), (2, 0)):
+            crosses = (height[:, i] < 0) != (height[:, k] < 0)
+            share = height[crosses, i] / (height[crosses, i] - height[crosses, k])
+            points.append(self.corners[crosses, i] + share[:, None] * (self.corners[crosses, k] - self.corners[crosses, i]))
+        cut = np.concatenate(points)
+        return cut[np.linalg.norm(cut - point, axis=1) < reach]
+
+
+def _cross2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+
+
+def _closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest points (..., 3) on triangles (..., 3, 3), and their barycentric weights (..., 3)."""
+    a, b, c = np.moveaxis(corners, -2, 0)
+    candidates = [_plane_weights(points, a, b, c)]
+    inside = (candidates[0] >= 0).all(-1)
+    for i, k in ((0, 1), (1, 2), (2, 0)):
+        start, along = corners[..., i, :], corners[..., k, :] - corners[..., i, :]
+        share = ((points - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-30)
+        share = np.clip(share, 0, 1)
+        weights = np.zeros_like(candidates[0])
+        weights[..., i], weights[..., k] = 1 - share, share
+        candidates.append(weights)
+    feet = [(w[..., None] * corners).sum(-2) for w in candidates]
+    distance = [((points - foot) ** 2).sum(-1) for foot in feet]
+    distance[0] = np.where(inside, distance[0], np.inf)
+    best = np.argmin(distance, 0)[..., None]
+    foot = np.take_along_axis(np.stack(feet, -2), best[..., None], -2)[..., 0, :]
+    weights = np.take_along_axis(np.stack(candidates, -2), best[..., None], -2)[..., 0, :]
+    return foot, weights
+
+
+def _plane_weights(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Barycentric weights of the projections of points onto the triangles' planes."""
+    u, v, w = b - a, c - a, points - a
+    uu, uv, vv, wu, wv = ((p * q).sum(-1) for p, q in ((u, u), (u, v), (v, v), (w, u), (w, v)))
+    area = np.maximum(uu * vv - uv**2, 1e-30)
+    second, third = (vv * wu - uv * wv) / area, (uu * wv - uv * wu) / area
+    return np.stack([1 - second - third, second, third], -1)

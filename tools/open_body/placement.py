@@ -1,0 +1,319 @@
+"""Places the template's bones in a body: joint to joint, then by the soft tissue over them. Right side and midline.
+
+Every bone is moved by a map that is affine or nearly so (a taper along a limb), so that it keeps its shape.
+"""
+
+import numpy as np
+
+from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
+from .body_measures import BI_ILIAC, C7_HEIGHT, Measures
+from .inside import Skin
+from .skin import rotation_about
+from .template_landmarks import fit_sphere
+
+Placed = dict[str, np.ndarray]
+
+# Template figures (metres), measured on the meshes; see the docstrings for what they stand for.
+TEMPLATE_BI_ILIAC = 0.266
+TEMPLATE_HIP_BONE = 0.215
+TEMPLATE_EPICONDYLES = 0.0755
+TEMPLATE_PLATEAU = 0.068
+
+
+def segment(
+    points: np.ndarray, ends: tuple, targets: tuple, cross: tuple[float, float], turn: np.ndarray | None = None
+) -> np.ndarray:
+    """Moves a limb segment from its template ends onto its target ends.
+
+    Along the segment it is stretched to length; across it is scaled by `cross`, tapering from the first end's value to the
+    second's. `turn` is applied first (about the first end); then follows the smallest rotation onto the target direction.
+    """
+    start, end = (np.asarray(p, float) for p in ends)
+    turn = np.eye(3) if turn is None else turn
+    direction = turn @ (end - start)
+    length = np.linalg.norm(direction)
+    direction = direction / length
+    local = (points - start) @ turn.T
+    along = local @ direction
+    aside = local - along[:, None] * direction
+    taper = np.interp(along / length, [0, 1], cross)
+    goal = np.asarray(targets[1]) - np.asarray(targets[0])
+    stretch = np.linalg.norm(goal) / length
+    rotation = shortest(direction, goal / np.linalg.norm(goal))
+    return (aside * taper[:, None] + along[:, None] * direction * stretch) @ rotation.T + targets[0]
+
+
+def shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The smallest rotation of one unit vector onto another."""
+    axis = np.cross(source, target)
+    sine = np.linalg.norm(axis)
+    return rotation_about(axis / max(sine, 1e-12), np.arctan2(sine, source @ target))
+
+
+def place(bones: Bones, marks: dict[str, tuple[str, np.ndarray]], skin: Skin, m: Measures) -> Placed:
+    """All bones of the right side and the midline, in the body (name -> (V, 3))."""
+    v = {name: bone.vertices for name, bone in bones.items()}
+    mark = {name: v[bone][ids] for name, (bone, ids) in marks.items()}
+    placed: Placed = {}
+    placed |= _pelvis(v, mark, skin, m)
+    placed |= _leg(v, mark, skin, m)
+    placed |= _foot(v, mark, skin, m)
+    placed |= _head(v, skin, m)
+    placed |= _trunk(v, placed, skin, m)
+    placed |= _arm(v, mark, skin, m)
+    placed |= _girdle(v, mark, placed, skin, m)
+    return placed
+
+
+def _pelvis(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+    hip = fit_sphere(mark["femoral_head_r"])[0]
+    scale = np.array([m.share(BI_ILIAC) / TEMPLATE_BI_ILIAC, 0.1224 * m.stature / TEMPLATE_HIP_BONE, 1.0])
+    # Depth: the back of the sacrum lies under 18 mm of tissue.
+    sacrum_back = v["sacrum"][np.argmin(v["sacrum"][:, 2])]
+    level = m.hip[1] + (sacrum_back[1] - hip[1]) * scale[1]
+    back, _ = skin.span(np.array([0.0, level, 0.0]), 2)
+    scale[2] = np.clip((m.hip[2] - back - 0.018) / (hip[2] - sacrum_back[2]), 0.85, 1.15)
+    centre = hip * [0, 1, 1]
+    goal = m.hip * [0, 1, 1]
+    return {name: (v[name] - centre) * scale + goal for name in ("hip_bone_r", "sacrum")}
+
+
+def _leg(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+    hip = fit_sphere(mark["femoral_head_r"])[0]
+    knee = (mark["femur_lateral_epicondyle_r"][0] + mark["femur_medial_epicondyle_r"][0]) / 2
+    ankle = (mark["medial_malleolus_r"][0] + mark["lateral_malleolus_r"][0]) / 2
+    condyles = 0.0468 * m.stature / TEMPLATE_EPICONDYLES
+    head = m.stature / 1.70
+    plateau = 0.043 * m.stature / TEMPLATE_PLATEAU
+    placed = {"femur_r": segment(v["femur_r"], (hip, knee), (m.hip, m.knee), (head, condyles))}
+    placed["patella_r"] = segment(v["patella_r"], (hip, knee), (m.hip, m.knee), (head, condyles))
+    for name in ("tibia_r", "fibula_r"):
+        placed[name] = segment(v[name], (knee, ankle), (m.knee, m.ankle), (plateau, head))
+    return placed
+
+
+def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+    ankle = (mark["medial_malleolus_r"][0] + mark["lateral_malleolus_r"][0]) / 2
+    heads = {n: end_of(v[f"metatarsal_{n}_r"], [0, 0, 1]) for n in range(1, 6)}
+    heel = v["calcaneus_r"][np.argmin(v["calcaneus_r"][:, 2])]
+    foot = skin.vertices[(skin.vertices[:, 0] < 0) & (skin.vertices[:, 1] < m.floor + 0.05)]
+    heel_skin = foot[:, 2].min()
+    depth = (m.ankle[2] - heel_skin - 0.011) / (ankle[2] - heel[2])
+    front = (m.toes[1][0][2] - m.ankle[2]) / (heads[1][2] - ankle[2])
+    height = (m.ankle[1] - m.floor - 0.016) / (ankle[1] - v["calcaneus_r"][:, 1].min())
+    across = abs(m.toes[5][0][0] - m.toes[1][0][0]) / abs(heads[5][0] - heads[1][0])
+
+    def tarsal(points: np.ndarray) -> np.ndarray:
+        local = points - ankle
+        along = np.where(local[:, 2] > 0, front, depth)
+        return local * np.column_stack([np.full(len(local), across), np.full(len(local), height), along]) + m.ankle
+
+    placed = {name: tarsal(v[name]) for name in ("talus_r", *(f"{t}_r" for t in TARSALS))}
+    size = (across + height) / 2
+    for n in range(1, 6):
+        base = end_of(v[f"metatarsal_{n}_r"], [0, 0, -1])
+        chain = [base, heads[n]]
+        names = [f"metatarsal_{n}_r", f"phalanx_proximal_foot_{n}_r"]
+        names += [f"phalanx_middle_foot_{n}_r"] if n > 1 else []
+        names += [f"phalanx_distal_foot_{n}_r"]
+        goals = [tarsal(base[None])[0], *m.toes[n]]
+        goals[-1] = goals[-2] + (goals[-1] - goals[-2]) * 0.85  # the tip of the bone ends short of the skin's
+        for name, start, end in zip(names, goals[:-1], goals[1:], strict=True):
+            bone = v[name]
+            low, high = end_of(bone, [0, 0, -1]), end_of(bone, [0, 0, 1])
+            placed[name] = segment(bone, (low, high), (start, end), (0.9 * size, 0.9 * size))
+    return placed
+
+
+def end_of(points: np.ndarray, direction: list[float]) -> np.ndarray:
+    """The middle of a bone's end in a direction: mean of the outermost tenth of its length."""
+    height = points @ np.array(direction, float)
+    return points[height > height.max() - 0.1 * np.ptp(height)].mean(0)
+
+
+def _head(v: Placed, skin: Skin, m: Measures) -> Placed:
+    skull, jaw = v["skull"], v["mandible"]
+    vertices = skin.vertices
+    top, unit = vertices[:, 1].max(), m.stature / 1.75
+    profile = vertices[np.abs(vertices[:, 0]) < 0.012]
+    front = profile[np.abs(profile[:, 1] - m.eye[1] - 0.02 * unit) < 0.008 * unit, 2].max()  # glabella
+    back = vertices[vertices[:, 1] > m.eye[1], 2].min()
+    breadth = np.ptp(vertices[vertices[:, 1] > top - 0.095 * unit, 0])  # above the ears
+    upper = skull[skull[:, 1] > skull[:, 1].min() + 0.09]
+    size = np.array(
+        [
+            (breadth - 0.013) / np.ptp(skull[:, 0]),
+            (top - m.chin - 0.006 - 0.008) / (skull[:, 1].max() - jaw[:, 1].min()),
+            (front - back - 0.013) / np.ptp(upper[:, 2]),
+        ]
+    )
+    origin = np.array([0.0, skull[:, 1].max(), upper[:, 2].min()])
+    goal = np.array([0.0, top - 0.006, back + 0.007])
+    return {name: (v[name] - origin) * size + goal for name in ("skull", "mandible")}
+
+
+def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
+    """Spine, ribs and sternum: heights from sacrum, C7 and skull; depths from the skin of the back and over the sternum."""
+    centres = np.array([vertebral_body(v[name]) for name in SPINE])
+    sacrum_top = v["sacrum"][:, 1].max(), placed["sacrum"][:, 1].max()
+    skull_base = v["skull"][:, 1].min(), placed["skull"][:, 1].min()
+    c7 = SPINE.index("vertebra_c7")
+    spinous = np.array([v[name][np.argmin(v[name][:, 2])] for name in SPINE])
+    c1_up = v["skull"][:, 1].max() - centres[-1, 1]
+    skull_scale = np.ptp(placed["skull"][:, 1]) / np.ptp(v["skull"][:, 1])
+    known_from = [sacrum_top[0], spinous[c7, 1], centres[-1, 1]]
+    known_to = [sacrum_top[1], m.floor + m.share(C7_HEIGHT), placed["skull"][:, 1].max() - c1_up * skull_scale]
+    del skull_base
+
+    def height(y: np.ndarray) -> np.ndarray:
+        low = (known_to[1] - known_to[0]) / (known_from[1] - known_from[0])
+        high = (known_to[2] - known_to[1]) / (known_from[2] - known_from[1])
+        return np.where(
+            y < known_from[1], known_to[1] + (y - known_from[1]) * low, known_to[1] + (y - known_from[1]) * high
+        )
+
+    size = m.stature / 1.72
+    # Spinous processes of the thorax and the loins lie 11 mm deep; the shift is smoothed over the levels.
+    levels = height(spinous[: c7 + 1, 1])
+    backs = np.array([skin.span(np.array([0.0, y, 0.0]), 2)[0] for y in levels])
+    wanted = backs + 0.012 - (spinous[: c7 + 1, 2] - centres[: c7 + 1, 2]) * size
+    # Sacrum below and skull above hold the ends.
+    sacrum_shift = placed["sacrum"][np.argmax(v["sacrum"][:, 1]), 2] - v["sacrum"][np.argmax(v["sacrum"][:, 1]), 2]
+    skull_depth = np.ptp(placed["skull"][:, 2]) / np.ptp(v["skull"][:, 2])
+    c1_goal = placed["skull"][:, 2].min() + (centres[-1, 2] - v["skull"][:, 2].min()) * skull_depth
+    y_known = np.concatenate([[sacrum_top[0]], centres[: c7 + 1, 1], [centres[-1, 1]]])
+    shift_known = np.concatenate([[sacrum_shift], wanted - centres[: c7 + 1, 2], [c1_goal - centres[-1, 2]]])
+    weight = np.concatenate([[3.0], np.ones(c7 + 1), [3.0]])
+    curve = np.polynomial.Polynomial.fit(y_known, shift_known, 4, w=weight)
+    body_curve = np.polynomial.Polynomial.fit(centres[:, 1], centres[:, 2], 5)
+    goals = np.column_stack([np.zeros(len(SPINE)), height(centres[:, 1]), centres[:, 2] + curve(centres[:, 1])])
+
+    result: Placed = {}
+    for name, centre, goal in zip(SPINE, centres, goals, strict=True):
+        y = centre[1]
+        tall = float((height(np.array(y + 0.005)) - height(np.array(y - 0.005))) / 0.01)
+        slope = (curve(y + 0.005) - curve(y - 0.005)) / 0.01 + (1 - size) * 0
+        tilt = rotation_about([1, 0, 0], np.arctan(slope / tall))
+        result[name] = ((v[name] - centre * [0, 1, 1]) * [size, tall, size]) @ tilt.T + goal
+
+    sternum = v["sternum"]
+    front_point = sternum[(np.abs(sternum[:, 0]) < 0.012)]
+    low, high = front_point[:, 1].min(), front_point[:, 1].max()
+    levels = np.linspace(low + 0.06, high - 0.01, 6)
+    ratios = []
+    for y in levels:
+        near = front_point[np.abs(front_point[:, 1] - y) < 0.02]
+        target_y = float(height(np.array(y)))
+        _, front = skin.span(np.array([0.0, target_y, 0.0]), 2)
+        spine_z = body_curve(y) + curve(y)
+        ratios.append((front - 0.012 - spine_z) / (near[:, 2].max() - body_curve(y)))
+    depth = float(np.clip(np.median(ratios), 0.85, 1.3))
+    cage = np.concatenate([v[f"rib_{n:02d}_r"] for n in range(4, 10)])
+    widest = cage[np.argmin(cage[:, 0])]
+    cut = skin.section(np.array([0.0, float(height(np.array(widest[1]))), 0.0]), 1)
+    cut = cut[np.abs(cut[:, 0]) < 0.15 * m.stature]
+    breadth = float(np.clip((np.abs(cut[:, 0]).max() - 0.02) / abs(widest[0]), 0.85, 1.2))
+    for name in ("sternum", *(f"rib_{n:02d}_r" for n in range(1, 13))):
+        points = v[name]
+        y = np.clip(points[:, 1], centres[0, 1], centres[c7, 1])
+        spine = body_curve(y)
+        out = np.column_stack(
+            [points[:, 0] * breadth, height(points[:, 1]), spine + curve(y) + (points[:, 2] - spine) * depth]
+        )
+        result[name] = out
+    return result
+
+
+def vertebral_body(points: np.ndarray) -> np.ndarray:
+    """The middle of a vertebra's body: its front two fifths."""
+    z = points[:, 2]
+    front = points[z > z.max() - 0.4 * np.ptp(z)]
+    return (front.min(0) + front.max(0)) / 2
+
+
+def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+    """The arm raised to the T pose, the forearm brought from supination to the middle position."""
+    shoulder = fit_sphere(mark["humeral_head_r"])[0]
+    lateral, medial = mark["humerus_lateral_epicondyle_r"][0], mark["humerus_medial_epicondyle_r"][0]
+    elbow = (lateral + medial) / 2
+    # Pronation by a right angle about the line from the head of the radius to the head of the ulna.
+    radius_head = end_of(v["radius_r"], [0, 1, 0])
+    ulna_head = end_of(v["ulna_r"], [0, -1, 0])
+    axis = (radius_head - ulna_head) / np.linalg.norm(radius_head - ulna_head)
+    pronation = rotation_about(axis, np.pi / 2)
+
+    def pronated(points: np.ndarray) -> np.ndarray:
+        return (points - radius_head) @ pronation.T + radius_head
+
+    radial = pronated(mark["radial_styloid_r"])[0]
+    wrist = (radial + mark["ulnar_styloid_r"][0]) / 2
+    raised = rotation_about([0, 0, 1], -np.pi / 2)
+    # The epicondyles' line becomes vertical.
+    hinge = raised @ (lateral - medial)
+    roll = rotation_about([1, 0, 0], np.arctan2(hinge[2], hinge[1]))
+    turn = roll @ raised
+    size = m.stature / 1.70
+    epicondyles = 0.0358 * m.stature / np.linalg.norm(lateral - medial)
+    placed = {
+        "humerus_r": segment(v["humerus_r"], (shoulder, elbow), (m.shoulder, m.elbow), (size, epicondyles), turn),
+        "ulna_r": segment(v["ulna_r"], (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
+        "radius_r": segment(pronated(v["radius_r"]), (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
+    }
+    hand_size = 1.0 * size
+
+    def carpal(points: np.ndarray) -> np.ndarray:
+        return (pronated(points) - wrist) @ turn.T * hand_size * [1.1, 1, 1] + m.wrist
+
+    placed |= {f"{name}_r": carpal(v[f"{name}_r"]) for name in CARPALS}
+    for n in range(1, 6):
+        metacarpal = v[f"metacarpal_{n}_r"]
+        names = [f"metacarpal_{n}_r"]
+        names += [f"phalanx_{kind}_hand_{n}_r" for kind in PHALANGES.values() if not (n == 1 and kind == "middle")]
+        chain = m.fingers[n]
+        base = carpal(_nearest_end(metacarpal, v["capitate_r"].mean(0))[None])[0]
+        goals = [base, *(chain[1:] if n == 1 else chain)]
+        goals[-1] = goals[-2] + (goals[-1] - goals[-2]) * 0.88
+        before = v["capitate_r"].mean(0)
+        for name, start, end in zip(names, goals[:-1], goals[1:], strict=True):
+            near = _nearest_end(v[name], before)
+            far = _farthest_end(v[name], before)
+            ends = (pronated(near[None])[0], pronated(far[None])[0])
+            placed[name] = segment(pronated(v[name]), ends, (start, end), (hand_size, hand_size), turn)
+            before = near
+    return placed
+
+
+def _nearest_end(points: np.ndarray, to: np.ndarray) -> np.ndarray:
+    distance = np.linalg.norm(points - to, axis=1)
+    return points[distance < distance.min() + 0.1 * np.ptp(distance)].mean(0)
+
+
+def _farthest_end(points: np.ndarray, to: np.ndarray) -> np.ndarray:
+    distance = np.linalg.norm(points - to, axis=1)
+    return points[distance > distance.max() - 0.1 * np.ptp(distance)].mean(0)
+
+
+def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
+    """Scapula turned up as a horizontal arm has it, its socket on the head of the humerus; clavicle from the sternum to it."""
+    scapula, clavicle = v["scapula_r"], v["clavicle_r"]
+    centre, radius = fit_sphere(mark["humeral_head_r"])
+    size = np.array([1.05, m.share((0.091, 0.087)) / np.ptp(scapula[:, 1]), 1.05]) * 1.0
+    upward = rotation_about([0, 0, 1], -np.deg2rad(22))
+    # The template's head of the humerus lies in the socket: the same offset, scaled, holds in the body.
+    scapula_out = ((scapula - centre) * size) @ upward.T + m.shoulder
+    acromion_from = scapula[np.argmin(scapula[:, 0])]
+    del radius, acromion_from
+    sternal = clavicle[np.argmax(clavicle[:, 0])]
+    acromial = clavicle[np.argmin(clavicle[:, 0])]
+    manubrium_from, manubrium_to = _top(v["sternum"]), _top(placed["sternum"])
+    start = manubrium_to + (sternal - manubrium_from)
+    end = ((acromial - centre) * size) @ upward.T + m.shoulder
+    scale = m.stature / 1.70
+    return {
+        "scapula_r": scapula_out,
+        "clavicle_r": segment(clavicle, (sternal, acromial), (start, end), (scale, scale)),
+    }
+
+
+def _top(points: np.ndarray) -> np.ndarray:
+    return points[points[:, 1] > points[:, 1].max() - 0.005].mean(0) * [0, 1, 1]
