@@ -15,7 +15,7 @@ from ..core.anatomy.joints import CHILD, JOINT_INDEX, JOINTS, PARENTS, pose_slic
 from ..core.anatomy.limits import MIRROR_SIGNS
 
 # Where the bone of a joint points when it has no child to point at, in its bone frame, and its length in metres.
-_LEAF_DIRECTION = {"toes": ((1.0, 0.0, 0.0), 0.06), "head": ((0.0, 1.0, 0.0), 0.20), "hand": ((0.0, -1.0, 0.0), 0.10)}
+_LEAF_DIRECTION = {"toes": ((1.0, 0.0, 0.0), 0.06), "head": ((0.0, 1.0, 0.0), 0.15), "hand": ((0.0, -1.0, 0.0), 0.10)}
 # Joints with several children: the one to point at.
 _POINTS_AT = {"pelvis": "lumbar_body", "thorax": "head"}
 _SHORTEST = 0.02
@@ -68,6 +68,7 @@ def plan_rig(
             Channel(start + i, column, float(np.sign(frame[:, column] @ axes[i])))
             for i, column in enumerate(columns[: len(joint.axes)])
         )
+        length = max(length * float(direction @ frame[:, 1]), _SHORTEST)  # as far as its child, seen along it
         plans.append(BonePlan(joint.name, PARENTS[j], joints[j], frame, length, order, channels))
     return plans
 
@@ -103,7 +104,7 @@ def _direction(j: int, joints: np.ndarray, orientation: np.ndarray) -> tuple[np.
     child = JOINT_INDEX[_POINTS_AT[name]] if name in _POINTS_AT else CHILD[j]
     offset = joints[child] - joints[j]
     length = float(np.linalg.norm(offset))
-    return offset / length, max(length, _SHORTEST)
+    return offset / length, length
 
 
 def _frame(
