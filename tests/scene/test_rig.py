@@ -3,6 +3,7 @@
 import bpy
 import numpy as np
 import torch
+from mathutils import Vector
 from osteon.core.anatomy.joints import JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
 from osteon.core.anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, mirror_pose
 from osteon.scene.axes import to_blender
@@ -238,3 +239,31 @@ def test_other_objects_are_no_rig(context):
     armature = bpy.data.objects.new("Armature", bpy.data.armatures.new("Armature"))
     assert not is_rig(armature)
     assert not is_rig(bpy.data.objects.new("Empty", None))
+
+
+def test_ik_bends_the_knee_forward_only(context, body):
+    """An ankle pulled up is reached by hip and knee flexion, within limits; Blender's IK wants a slightly bent knee."""
+    armature = add_body(context, body).armature
+    q = np.zeros(len(POSE_NAMES))
+    q[POSE_NAMES.index("hip_flexion_r")], q[POSE_NAMES.index("knee_angle_r")] = 0.15, 0.3
+    set_pose(armature, q)
+    ankle = armature.data.bones["talus_r"].head_local
+    target = bpy.data.objects.new("Target", None)
+    context.scene.collection.objects.link(target)
+    target.location = ankle + Vector((0.0, -0.15, 0.3))
+    ik = armature.pose.bones["tibia_r"].constraints.new("IK")
+    ik.target, ik.chain_count, ik.iterations = target, 2, 500
+    context.view_layer.update()
+    bones = armature.pose.bones
+    rest = {bone.name: bone.matrix_local for bone in armature.data.bones}
+    shown = {}
+    for name in ("femur_r", "tibia_r"):
+        bone, parent = bones[name], bones[name].parent
+        local = (parent.matrix @ rest[parent.name].inverted() @ rest[name]).inverted() @ bone.matrix
+        for channel in channels(bone):
+            shown[POSE_NAMES[channel.parameter]] = channel.sign * local.to_euler(bone.rotation_mode)[channel.axis]
+    assert shown["knee_angle_r"] > 0.5
+    for name, angle in shown.items():
+        low, high = body.limits[POSE_NAMES.index(name)] + np.radians([-1, 1])
+        assert low < angle < high, name
+    assert (bones["tibia_r"].tail - target.location).length < 0.01
