@@ -3,47 +3,39 @@
 This folder is a Blender extension and the Python package `osteon` at once. `osteon.core` needs no Blender.
 """
 
+from contextlib import ExitStack
+
 # Blender's modules are imported by `register`, so that the package can be imported without Blender.
 
-_command = None
+_added = ExitStack()  # how to take away what `register` added, the last thing first
 
 
-def _modules():
-    """The modules with classes, in the order of their registration."""
+def register():
+    """Adds all that Osteon brings to Blender, or nothing if something fails."""
+    import bpy
+
     from . import preferences
     from .operators import add_body, image_to_skeleton, long_work
     from .panels import main
 
-    return preferences, long_work, add_body, image_to_skeleton, main
-
-
-def register():
-    """Adds all that Osteon brings to Blender."""
-    import bpy
-
-    global _command
-    for module in _modules():
-        for cls in module.CLASSES:
-            bpy.utils.register_class(cls)
-        for menu, draw in getattr(module, "MENUS", ()):
-            menu.append(draw)
-        if hasattr(module, "register"):
-            module.register()
-    _command = bpy.utils.register_cli_command("osteon", _run_command)
+    with ExitStack() as stack:
+        for module in (preferences, long_work, add_body, image_to_skeleton, main):
+            for cls in module.CLASSES:
+                bpy.utils.register_class(cls)
+                stack.callback(bpy.utils.unregister_class, cls)
+            for menu, draw in getattr(module, "MENUS", ()):
+                menu.append(draw)
+                stack.callback(menu.remove, draw)
+        long_work.watch_files()
+        stack.callback(long_work.stop)
+        command = bpy.utils.register_cli_command("osteon", _run_command)
+        stack.callback(bpy.utils.unregister_cli_command, command)
+        _added.push(stack.pop_all())
 
 
 def unregister():
     """Takes away all that `register` added."""
-    import bpy
-
-    bpy.utils.unregister_cli_command(_command)
-    for module in reversed(_modules()):
-        if hasattr(module, "unregister"):
-            module.unregister()
-        for menu, draw in getattr(module, "MENUS", ()):
-            menu.remove(draw)
-        for cls in reversed(module.CLASSES):
-            bpy.utils.unregister_class(cls)
+    _added.close()
 
 
 def _run_command(arguments):

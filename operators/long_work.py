@@ -177,12 +177,12 @@ def _before_another_file(*_: Any) -> None:
 CLASSES = (OSTEON_OT_cancel_job,)
 
 
-def register() -> None:
-    """Work does not outlive the file that it is for."""
+def watch_files() -> None:
+    """From now on work ends when another file is opened."""
     bpy.app.handlers.load_pre.append(_before_another_file)
 
 
-def unregister() -> None:
-    """Stops the work under way."""
+def stop() -> None:
+    """Ends the work under way, and what `watch_files` began."""
     cancel_current()
     bpy.app.handlers.load_pre.remove(_before_another_file)

@@ -150,7 +150,9 @@ def _beyond(rig):
                 bone.rotation_euler[axis] = wanted + beyond
                 bpy.context.view_layer.update()
                 evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones[bone.name]
-                local = evaluated.matrix if not evaluated.parent else evaluated.parent.matrix.inverted() @ evaluated.matrix
+                local = (
+                    evaluated.matrix if not evaluated.parent else evaluated.parent.matrix.inverted() @ evaluated.matrix
+                )
                 rest = evaluated.bone.matrix_local
                 if evaluated.parent:
                     rest = evaluated.parent.bone.matrix_local.inverted() @ rest

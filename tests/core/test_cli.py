@@ -132,14 +132,17 @@ def test_folder_that_cannot_be_written(tmp_path, fake_photo_job, capfd):
 
 
 def test_filling_leaves_nothing_when_the_block_fails(tmp_path):
-    with pytest.raises(ZeroDivisionError), folders.filling(tmp_path / "a" / "b") as stage:
-        (stage / "x").write_text("x")
-        raise ZeroDivisionError
+    def fill(folder):
+        with folders.filling(folder) as stage:
+            (stage / "x").write_text("new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fill(tmp_path / "a" / "b")
     assert not os.listdir(tmp_path)
     (tmp_path / "x").write_text("old")
-    with pytest.raises(ZeroDivisionError), folders.filling(tmp_path) as stage:
-        (stage / "x").write_text("new")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fill(tmp_path)
     assert os.listdir(tmp_path) == ["x"]
     assert (tmp_path / "x").read_text() == "old"
 
