@@ -20,7 +20,8 @@ def _image(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, An
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         image = load_photo(str(Path(options.photo).absolute()))
         people = add_people(bpy.context, load_body(result["body"]), result, image)
-        image.pack()
+        if not image.packed_file:
+            image.pack()
         render_overlay(people, bpy.context.scene.camera, image, folder / "overlay.png")
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), compress=True)
 

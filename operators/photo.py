@@ -1,20 +1,23 @@
-"""A picture's pixels, read by Blender itself."""
+"""A picture read by Blender itself, and turned upright, which Blender does not do."""
+
+from pathlib import Path
 
 import bpy
 import numpy as np
 
 from ..core.errors import FileError
+from ..core.exchange.exif import orientation, upright
 
 
 def read_photo(filepath: str) -> np.ndarray:
-    """The picture in a file as (H, W, 3) uint8 sRGB, top row first. Leaves no data block behind.
+    """The picture in a file as (H, W, 3) uint8 sRGB, upright, top row first. Leaves no data block behind.
 
     Raises
     ------
     FileError
         When there is no such file or Blender cannot read it as a picture.
     """
-    image = load_photo(filepath, check_existing=False)
+    image = _load(filepath, check_existing=False)
     try:
         width, height = image.size
         pixels = np.empty(width * height * image.channels, np.float32)
@@ -32,17 +35,32 @@ def read_photo(filepath: str) -> np.ndarray:
     result = np.empty(pixels.shape, np.uint8)
     for row in range(0, height, 64):  # in parts, which stay in the processor's cache
         result[row : row + 64] = pixels[row : row + 64] * np.float32(255) + np.float32(0.5)
-    return result
+    return np.ascontiguousarray(upright(result, orientation(filepath)))
 
 
-def load_photo(filepath: str, check_existing: bool = True) -> bpy.types.Image:
-    """The picture in a file as a data block.
+def load_photo(filepath: str) -> bpy.types.Image:
+    """The picture in a file, upright, as a data block; the one that is there already if there is one.
+
+    A picture that was taken with the camera held sideways becomes a data block of its own, packed into the .blend file.
 
     Raises
     ------
     FileError
         When there is no such file or Blender cannot read it as a picture.
     """
+    if orientation(filepath) == 1:
+        return _load(filepath, check_existing=True)
+    pixels = read_photo(filepath)
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new(Path(filepath).name, width, height)
+    rgba = np.ones((height, width, 4), np.float32)
+    rgba[..., :3] = pixels[::-1] / np.float32(255)
+    image.pixels.foreach_set(rgba.ravel())
+    image.pack()
+    return image
+
+
+def _load(filepath: str, check_existing: bool) -> bpy.types.Image:
     before = set(bpy.data.images)
     try:
         image = bpy.data.images.load(filepath, check_existing=check_existing)

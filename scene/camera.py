@@ -30,6 +30,7 @@ def add_photo_camera(
     data.sensor_width = _SENSOR_WIDTH
     data.lens = focal / width * _SENSOR_WIDTH
     data.clip_start = 0.01
+    data.display_size = 0.3
     data.show_background_images = True
     background = data.background_images.new()
     background.image = image

@@ -7,7 +7,7 @@ from osteon.core import jobs
 from osteon.core.errors import FileError
 from osteon.operators.photo import load_photo, read_photo
 from osteon.scene import people as scene_people
-from PIL import Image
+from PIL import Image, ImageOps
 
 PATTERN = np.random.default_rng(3).integers(0, 256, (24, 40, 3), np.uint8)
 
@@ -104,6 +104,21 @@ def test_pixels_are_those_in_the_file(mode, tmp_path):
     assert pixels.dtype == np.uint8
     np.testing.assert_array_equal(pixels, np.asarray(Image.open(tmp_path / "x.png").convert("RGB")))
     assert list(bpy.data.images) == before
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_photo_is_turned_upright(turned, tmp_path):
+    path = str(tmp_path / "x.jpg")
+    photo = Image.fromarray(np.kron(PATTERN // 2 + 64, np.ones((8, 8, 1), np.uint8)))
+    exif = photo.getexif()
+    exif[0x0112] = turned
+    photo.save(path, exif=exif, quality=95)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB")).astype(int)
+    assert np.abs(read_photo(path) - expected).max() <= 3
+    image = load_photo(path)
+    assert tuple(image.size) == expected.shape[1::-1]
+    shown = np.array(image.pixels).reshape(*expected.shape[:2], 4)[::-1, :, :3] * 255
+    assert np.abs(shown - expected).max() <= 3
 
 
 def test_sixteen_bits(tmp_path):
