@@ -1,6 +1,7 @@
 """The command line: `osteon VERB ...`. Here are the verbs that need no Blender."""
 
 import argparse
+import ctypes
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
+
+import numpy as np
 
 from . import jobs
 from .assets import asset_folder
@@ -82,6 +85,7 @@ def _native_output_hidden() -> Iterator[None]:
     ours = sys.stdout, sys.stderr
     with tempfile.TemporaryFile() as log:
         sys.stdout.flush()
+        _flush_native()
         sys.stdout, sys.stderr = (
             os.fdopen(os.dup(fd), "w", encoding=stream.encoding) if _is_on(stream, number) else stream
             for number, (fd, stream) in enumerate(zip(saved, ours, strict=True), start=1)
@@ -93,16 +97,23 @@ def _native_output_hidden() -> Iterator[None]:
         except (OsteonError, KeyboardInterrupt):
             raise
         except BaseException:
+            _flush_native()
             log.seek(0)
             os.write(saved[1], log.read())
             raise
         finally:
+            _flush_native()
             for number, fd, stream, mine in zip((1, 2), saved, ours, (sys.stdout, sys.stderr), strict=True):
                 os.dup2(fd, number)
                 os.close(fd)
                 if mine is not stream:
                     mine.close()
             sys.stdout, sys.stderr = ours
+
+
+def _flush_native() -> None:
+    """Writes out what C libraries hold back in their buffers."""
+    ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush(None)
 
 
 def _is_on(stream: TextIO, number: int) -> bool:
@@ -158,10 +169,15 @@ def _positive(text: str) -> int:
 def image(
     options: argparse.Namespace,
     progress: jobs.Progress,
+    read: Callable[[str], np.ndarray] | None = None,
     also: Callable[[dict[str, Any], Path], None] | None = None,
 ) -> dict[str, Any]:
     """Fits the people in a photo and writes angles.csv and a motion file for each person.
 
+    Parameters
+    ----------
+    options, progress: see `Verb`
+    read: reads the photo; `read_image` when None
     also: called with the job's result and the folder, to write more files there
     """
     from .bodies.load import load_body
@@ -169,7 +185,8 @@ def image(
     from .exchange.motion import save_motion
 
     with filling(options.output) as folder:
-        arguments = {"image": options.photo, "body": options.body, "max_people": options.max_people}
+        picture = read(options.photo) if read else options.photo
+        arguments = {"image": picture, "name": options.photo, "body": options.body, "max_people": options.max_people}
         result = jobs.run("image_to_skeleton", arguments, jobs.named.part(progress, 0.0, 0.8 if also else 1.0))
         people = result["people"]
         write_angles(folder / "angles.csv", [person["pose"] for person in people])

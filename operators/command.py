@@ -8,24 +8,26 @@ from typing import Any
 import bpy
 
 from ..core import cli, jobs
-from .photo import load_photo
+from .photo import load_photo, read_photo
 
 
 def _image(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, Any]:
+    path = str(Path(options.photo).absolute())
+
     def save_scene(result: dict[str, Any], folder: Path) -> None:
         from ..core.bodies.load import load_body
         from ..scene.people import add_people
         from ..scene.render import render_overlay
 
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-        image = load_photo(str(Path(options.photo).absolute()))
+        image = load_photo(path)
         people = add_people(bpy.context, load_body(result["body"]), result, image)
         if not image.packed_file:
             image.pack()
         render_overlay(people, bpy.context.scene.camera, image, folder / "overlay.png")
         bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), compress=True)
 
-    return cli.image(options, progress, save_scene)
+    return cli.image(options, progress, lambda _: read_photo(path), save_scene)
 
 
 IMAGE = cli.Verb(
