@@ -8,8 +8,9 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()
     verb = verbs[options.verb]
     bar = ProgressBar()
     try:
-        with _native_output_hidden():
+        with _library_output_hidden():
             answer = verb.run(options, bar)
     except OsteonError as error:
         bar.clear()
@@ -79,36 +80,39 @@ def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()
 
 
 @contextmanager
-def _native_output_hidden() -> Iterator[None]:
-    """Keeps what libraries print past Python from the terminal; it comes out when something unexpected is raised."""
-    saved = os.dup(1), os.dup(2)
-    ours = sys.stdout, sys.stderr
-    with tempfile.TemporaryFile() as log:
+def _library_output_hidden() -> Iterator[None]:
+    """Keeps what libraries print from the terminal; it comes out when something unexpected is raised.
+
+    Standard output goes to a file, in Python and below it; so does standard error below Python. What goes to
+    `sys.stderr` still goes there: the progress bar and what is logged.
+    """
+    saved = {1: os.dup(1), 2: os.dup(2)}
+    stderr = sys.stderr
+    with tempfile.TemporaryFile() as log, warnings.catch_warnings(action="ignore"):
         sys.stdout.flush()
         _flush_native()
-        sys.stdout, sys.stderr = (
-            os.fdopen(os.dup(fd), "w", encoding=stream.encoding) if _is_on(stream, number) else stream
-            for number, (fd, stream) in enumerate(zip(saved, ours, strict=True), start=1)
-        )
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+        if _is_on(stderr, 2):
+            sys.stderr = os.fdopen(os.dup(2), "w", encoding=stderr.encoding)
+        for number in saved:
+            os.dup2(log.fileno(), number)
         try:
-            yield
+            with os.fdopen(os.dup(log.fileno()), "w", errors="replace") as hidden, redirect_stdout(hidden):
+                yield
         except (OsteonError, KeyboardInterrupt):
             raise
         except BaseException:
             _flush_native()
             log.seek(0)
-            os.write(saved[1], log.read())
+            os.write(saved[2], log.read())
             raise
         finally:
             _flush_native()
-            for number, fd, stream, mine in zip((1, 2), saved, ours, (sys.stdout, sys.stderr), strict=True):
-                os.dup2(fd, number)
-                os.close(fd)
-                if mine is not stream:
-                    mine.close()
-            sys.stdout, sys.stderr = ours
+            for number, original in saved.items():
+                os.dup2(original, number)
+                os.close(original)
+            if sys.stderr is not stderr:
+                sys.stderr.close()
+                sys.stderr = stderr
 
 
 def _flush_native() -> None:

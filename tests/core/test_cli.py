@@ -184,6 +184,8 @@ def test_help_has_an_example(verb, capfd):
 
 def test_unexpected_error_shows_what_libraries_printed(monkeypatch, capfd):
     def fail(options, progress):
+        print("library: print")
+        sys.stdout.flush()
         os.write(1, b"library: to stdout\n")
         os.write(2, b"library: to stderr\n")
         raise ZeroDivisionError
@@ -193,7 +195,7 @@ def test_unexpected_error_shows_what_libraries_printed(monkeypatch, capfd):
         cli.main(["fail"], [verb])
     captured = capfd.readouterr()
     assert captured.out == ""
-    assert captured.err == "library: to stdout\nlibrary: to stderr\n"
+    assert captured.err == "library: print\nlibrary: to stdout\nlibrary: to stderr\n"
 
 
 def test_progress_bar_comes_after_two_seconds_and_goes(monkeypatch, capfd):
