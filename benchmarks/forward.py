@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from body_models.skel.torch import SKEL
-
 from osteon.core import load_body
 
 REPEATS = 9
