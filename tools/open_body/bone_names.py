@@ -38,7 +38,9 @@ def load_template(setup: Path) -> Bones:
     patella = _body_origins(setup / "Model_Pose2Sim_muscles_flex.osim")["femur_r"]
     bones: Bones = {}
 
-    def add(names: Iterable[str], parts: Iterable[tuple[np.ndarray, np.ndarray]], place: np.ndarray, scale: float = 1.0) -> None:
+    def add(
+        names: Iterable[str], parts: Iterable[tuple[np.ndarray, np.ndarray]], place: np.ndarray, scale: float = 1.0
+    ) -> None:
         for name, (vertices, faces) in zip(names, parts, strict=True):
             bones[name] = Bone((vertices * scale + place) @ OPENSIM_TO_BODY.T, faces)
 

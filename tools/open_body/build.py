@@ -5,18 +5,34 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse
-
-from core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
-from core.bodies.skel_file import N_BETAS, SkelData
+from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from osteon.core.bodies.skel_file import N_BETAS, SkelData
 
 from . import body_measures, placement, population, regressors, scaling, skeleton, template_landmarks, weights
 from .bone_names import SPINE, Bone, Bones, load_template, mirrored
 from .inside import Skin
 from .makehuman import MakeHuman
+from .settle import settle
 from .skin import TPose, build_surface
 from .template_landmarks import fit_sphere
 
 SAMPLES = 400  # bodies per sex
+# The bones of MakeHuman's rig whose heads lie beside SKEL's joints.
+REFERENCES = {
+    "pelvis": ("upperleg01.L", "upperleg01.R"),
+    "femur_r": ("upperleg01.R",),
+    "tibia_r": ("lowerleg01.R",),
+    "talus_r": ("foot.R",),
+    "calcn_r": ("foot.R",),
+    "toes_r": ("toe1-1.R", "toe2-1.R", "toe3-1.R"),
+    "head": ("head",),
+    "scapula_r": ("shoulder01.R",),
+    "humerus_r": ("upperarm01.R",),
+    "ulna_r": ("lowerarm01.R",),
+    "radius_r": ("lowerarm01.R",),
+    "hand_r": ("wrist.R",),
+}
+EXAMPLES = 40  # people on whom the joint regressors are learned
 FEMININITY = {"male": 0.0, "female": 1.0, "neutral": 0.5}
 SEED = 20230807
 
@@ -71,8 +87,7 @@ class Builder:
         right: Bones = {name: Bone(placed[name], bone.faces) for name, bone in self.bones.items()}
         centres = joint_centres(right, self.marks)
         bones = mirrored(right)
-        joints = skeleton.mirror_joints(centres)
-        regressor = regressors.regress(mean[None], joints[None], self.surface.mirror)
+        regressor = self._regressor(skins, rigs, mean, rig, centres)
         joints = regressor @ mean
         ulna_head = placement.end_of(right["ulna_r"].vertices, [-1, 0, 0])
         forearm = centres["radius_r"] - ulna_head
@@ -82,7 +97,7 @@ class Builder:
         vertices = np.concatenate([bone.vertices for bone in bones.values()])
         starts = np.cumsum([0, *(len(bone.vertices) for bone in bones.values())])
         scale_pairs, scale_copies = scaling.pairs(skin, joints)
-        return SkelData(
+        model = SkelData(
             gender=gender,
             skin_template=mean,
             faces=self.surface.faces,
@@ -105,6 +120,34 @@ class Builder:
             apose_transfo=placed_frames(frames, joints),
             landmarks=self._landmarks(list(bones), starts),
         )
+        return settle(model)
+
+    def _regressor(
+        self, skins: np.ndarray, rigs: list[dict], mean: np.ndarray, rig: dict, centres: dict[str, np.ndarray]
+    ) -> scipy.sparse.csr_matrix:
+        """The joint regressor, learned on people spread over the population.
+
+        In each person a joint keeps its place beside a reference, scaled by stature: MakeHuman's joint, or for the spine
+        the skin of the back, which lies close to it whatever the belly does.
+        """
+        backs = {name: _back(mean, centres[name][1]) for name in ("lumbar_body", "thorax")}
+
+        def reference(name: str, skin: np.ndarray, joints: dict) -> np.ndarray:
+            if name in backs:
+                return skin[backs[name]] * [0, 1, 1]
+            ends = [joints[bone][0] for bone in REFERENCES[name]]
+            return np.mean(ends, 0) * ([1, 1, 1] if name.endswith("_r") else [0, 1, 1])
+
+        samples, targets = [mean], [skeleton.mirror_joints(centres)]
+        for k in np.linspace(0, len(skins) - 1, EXAMPLES).astype(int):
+            ratio = np.ptp(skins[k, :, 1]) / np.ptp(mean[:, 1])
+            places = {
+                name: reference(name, skins[k], rigs[k]) + (centre - reference(name, mean, rig)) * ratio
+                for name, centre in centres.items()
+            }
+            samples.append(skins[k])
+            targets.append(skeleton.mirror_joints(places))
+        return regressors.regress(np.array(samples), np.array(targets), self.surface.mirror)
 
     def _skin_weights(self, mean: np.ndarray, joints: np.ndarray, levels: dict[str, float]) -> np.ndarray:
         surface = self.surface
@@ -121,6 +164,12 @@ class Builder:
             for side in "rl":
                 found[f"{mark[:-1]}{side}"] = np.sort(ids + starts[names.index(f"{bone[:-1]}{side}")])
         return found
+
+
+def _back(skin: np.ndarray, height: float) -> int:
+    """The vertex in the middle of the back nearest to a height."""
+    middle = np.flatnonzero((np.abs(skin[:, 0]) < 0.005) & (skin[:, 2] < 0))
+    return int(middle[np.argmin(np.abs(skin[middle, 1] - height))])
 
 
 def principal_shapes(offsets: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-NEIGHBOURS = 10
+NEIGHBOURS = 6
+EXACT_ANGLES = 60  # triangles whose solid angles are taken exactly
+SAMPLING = 0.007  # metres; every point of the skin is that near to a sample of it
 
 
 class Skin:
@@ -12,23 +14,67 @@ class Skin:
     def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
         self.vertices, self.faces = vertices, faces
         self.corners = vertices[faces]
-        normal = np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
+        # As long as the triangles are large.
+        self.face_normals = (
+            np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]) / 2
+        )
         self.vertex_normals = np.zeros_like(vertices)
         for k in range(3):
-            np.add.at(self.vertex_normals, faces[:, k], normal)
+            np.add.at(self.vertex_normals, faces[:, k], self.face_normals)
         self.vertex_normals /= np.linalg.norm(self.vertex_normals, axis=1, keepdims=True)
-        self.tree = cKDTree(self.corners.mean(1))
+        samples, self.owner = _samples(self.corners)
+        self.tree = cKDTree(samples)
+
+    def winding(self, points: np.ndarray) -> np.ndarray:
+        """(P,) how often the skin winds around each point: 1 inside, 0 outside, whatever its folds.
+
+        The nearest triangles by their solid angles (Van Oosterom and Strackee 1983), the others as dipoles (Barill et al.
+        2018, eq. 4), which at this distance are as good.
+        """
+        normals, centres = self.face_normals, self.corners.mean(1)
+        result = np.empty(len(points))
+        offset, squares = (normals * centres).sum(1), (centres**2).sum(1)
+        for start in range(0, len(points), 512):
+            part = points[start : start + 512]
+            distance = np.maximum(squares + (part**2).sum(1)[:, None] - 2 * part @ centres.T, 1e-12)
+            dipoles = (offset - part @ normals.T) / (distance * np.sqrt(distance))
+            near = np.argpartition(distance, min(EXACT_ANGLES, len(centres) - 1), 1)[:, :EXACT_ANGLES]
+            np.put_along_axis(dipoles, near, 0, 1)
+            a, b, c = (self.corners[near][:, :, k] - part[:, None] for k in range(3))
+            la, lb, lc = (np.linalg.norm(v, axis=-1) for v in (a, b, c))
+            triple = (a * np.cross(b, c)).sum(-1)
+            flat = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
+            result[start : start + 512] = (dipoles.sum(1) + 2 * np.arctan2(triple, flat).sum(1)) / (4 * np.pi)
+        return result
+
+    def true_depth(self, points: np.ndarray) -> np.ndarray:
+        """(P,) as `depth`, with the sign of what seems outside checked by the winding number.
+
+        Near folds (lips, crotch) the nearest skin may face away from a point that is well inside.
+        """
+        depth = self.depth(points)
+        outside = np.flatnonzero(depth < 0)
+        misread = outside[self.winding(points[outside]) > 0.5]
+        depth[misread] *= -1
+        return depth
 
     def depth(self, points: np.ndarray) -> np.ndarray:
         """(P,) metres below the skin, negative outside."""
         return self.closest(points)[0]
+
+    def shallow(self, points: np.ndarray, reach: float) -> np.ndarray:
+        """Ids of the points that may lie within `reach` below the skin, or outside."""
+        distance, sample = self.tree.query(points)
+        triangle = self.owner[sample]
+        outside = ((points - self.corners[triangle, 0]) * self.face_normals[triangle]).sum(1) > 0
+        return np.flatnonzero(outside | (distance < reach + SAMPLING))
 
     def closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Depths (P,) and outward unit directions (P, 3) of the nearest skin.
 
         The sign comes from the normal interpolated at the nearest point, which is safe on a smooth skin.
         """
-        _, near = self.tree.query(points, NEIGHBOURS)
+        near = self.owner[self.tree.query(points, NEIGHBOURS)[1]]
         foot, weights = _closest_on_triangles(points[:, None], self.corners[near])
         distance = np.linalg.norm(points[:, None] - foot, axis=2)
         best = distance.argmin(1)
@@ -57,9 +103,29 @@ class Skin:
         for i, k in ((0, 1), (1, 2), (2, 0)):
             crosses = (height[:, i] < 0) != (height[:, k] < 0)
             share = height[crosses, i] / (height[crosses, i] - height[crosses, k])
-            points.append(self.corners[crosses, i] + share[:, None] * (self.corners[crosses, k] - self.corners[crosses, i]))
+            points.append(
+                self.corners[crosses, i] + share[:, None] * (self.corners[crosses, k] - self.corners[crosses, i])
+            )
         cut = np.concatenate(points)
         return cut[np.linalg.norm(cut - point, axis=1) < reach]
+
+
+def _samples(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points on triangles (F, 3, 3) and the triangles they lie on: middles of equal parts no larger than `SAMPLING`."""
+    size = np.linalg.norm(corners - corners.mean(1)[:, None], axis=2).max(1)
+    parts = np.maximum(np.ceil(size / SAMPLING), 1).astype(int)
+    points, owners = [], []
+    for n in np.unique(parts):
+        ids = np.flatnonzero(parts == n)
+        weights = [
+            np.array([i + share, k + share, n - i - k - 2 * share]) / n
+            for share, count in ((1 / 3, n), (2 / 3, n - 1))  # the parts that point up, those that point down
+            for i in range(count)
+            for k in range(count - i)
+        ]
+        points.append(np.einsum("wk,fkc->fwc", weights, corners[ids]).reshape(-1, 3))
+        owners.append(np.repeat(ids, len(weights)))
+    return np.concatenate(points), np.concatenate(owners)
 
 
 def _cross2(a: np.ndarray, b: np.ndarray) -> np.ndarray:

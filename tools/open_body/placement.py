@@ -5,8 +5,8 @@ Every bone is moved by a map that is affine or nearly so (a taper along a limb),
 
 import numpy as np
 
-from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
 from .body_measures import BI_ILIAC, C7_HEIGHT, Measures
+from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
 from .inside import Skin
 from .skin import rotation_about
 from .template_landmarks import fit_sphere
@@ -18,6 +18,7 @@ TEMPLATE_BI_ILIAC = 0.266
 TEMPLATE_HIP_BONE = 0.215
 TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
+SPINOUS_DEPTH = 0.016  # of the spinous processes under the skin of the back
 
 
 def segment(
@@ -173,10 +174,10 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
         )
 
     size = m.stature / 1.72
-    # Spinous processes of the thorax and the loins lie 11 mm deep; the shift is smoothed over the levels.
+    # The shift is smoothed over the levels.
     levels = height(spinous[: c7 + 1, 1])
     backs = np.array([skin.span(np.array([0.0, y, 0.0]), 2)[0] for y in levels])
-    wanted = backs + 0.012 - (spinous[: c7 + 1, 2] - centres[: c7 + 1, 2]) * size
+    wanted = backs + SPINOUS_DEPTH - (spinous[: c7 + 1, 2] - centres[: c7 + 1, 2]) * size
     # Sacrum below and skull above hold the ends.
     sacrum_shift = placed["sacrum"][np.argmax(v["sacrum"][:, 1]), 2] - v["sacrum"][np.argmax(v["sacrum"][:, 1]), 2]
     skull_depth = np.ptp(placed["skull"][:, 2]) / np.ptp(v["skull"][:, 2])

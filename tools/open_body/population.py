@@ -9,6 +9,9 @@ import torch
 
 from .makehuman import MakeHuman
 
+# anny's distributions span all its phenotypes and are wider than adults are: with this share of their width stature and
+# body mass index vary as much as in ANSUR II (70 mm, 4 kg/m2).
+SPREAD = 0.75
 YOUNGEST, OLDEST = 18.0, 80.0  # years
 
 # Where each target stands on a phenotype's scale; between two anchors their targets are blended linearly.
@@ -62,7 +65,7 @@ def shapes(makehuman: MakeHuman, targets: Targets, phenotypes: dict[str, np.ndar
 
 
 def sample(package: Path, gender: str, count: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Phenotypes of `count` adults; anny's calibrated Beta distributions, conditioned on age."""
+    """Phenotypes of `count` adults: anny's calibrated Beta distributions, conditioned on age, drawn in to `SPREAD`."""
     name = {"male": "boys", "female": "girls"}[gender]
     path = package / "anny" / "data" / "shape_calibration" / f"{name}.pth"
     tables = {k: {n: t.numpy() for n, t in v.items()} for k, v in torch.load(path, weights_only=True).items()}
@@ -73,6 +76,7 @@ def sample(package: Path, gender: str, count: int, generator: np.random.Generato
     for label in ("height", "weight", "muscle", "proportions"):
         table = tables[f"conditional_{label}_distribution"]
         alpha, beta = (np.interp(age, table["age_anchors"], table[f"{side}_anchors"]) for side in ("alpha", "beta"))
-        phenotypes[label] = generator.beta(alpha, beta)
-    phenotypes |= dict(zip(RACES, generator.dirichlet(np.ones(3), count).T, strict=True))
+        mean = alpha / (alpha + beta)
+        phenotypes[label] = mean + SPREAD * (generator.beta(alpha, beta) - mean)
+    phenotypes |= dict(zip(RACES, generator.dirichlet(np.full(3, 3.0), count).T, strict=True))
     return phenotypes

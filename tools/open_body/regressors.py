@@ -3,8 +3,7 @@
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-
-from core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
 
 # Per joint: the axis along the limb (the ring lies across it), half the ring's width, and its reach from the joint, in metres.
 RINGS = {
@@ -23,7 +22,7 @@ RINGS = {
     "radius": (0, 0.025, 0.09),
     "hand": (0, 0.015, 0.06),
 }
-EVENNESS = 0.002  # metres; what a perfectly even ring is worth against a miss of the joint
+EVENNESS = 0.0005  # metres; what a perfectly even ring is worth against a miss of the joint
 
 
 def regress(samples: np.ndarray, targets: np.ndarray, mirror: np.ndarray) -> scipy.sparse.csr_matrix:

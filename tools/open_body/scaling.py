@@ -4,8 +4,7 @@ Fat widens the skin but not the bone, so each local pair stands beside the statu
 """
 
 import numpy as np
-
-from core.anatomy.joints import JOINT_INDEX
+from osteon.core.anatomy.joints import JOINT_INDEX
 
 from .inside import Skin
 
@@ -40,6 +39,19 @@ def pairs(skin: Skin, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for joint in ("thorax", "lumbar_body"):
         across(joint, 0, Z, at["thorax"])
         across(joint, 2, X, at["thorax"] - [0, 0.1, 0])
+    # Spines are as near to the back as the thinnest level lets them.
+    across("lumbar_body", 0, Z, at["lumbar_body"] - [0, 0.03, 0])
+    across("lumbar_body", 0, Z, at["lumbar_body"] + [0, 0.06, 0])
+    across("thorax", 0, Z, at["thorax"] + [0, 0.10, 0])
+    across("thorax", 0, Z, at["thorax"] - [0, 0.10, 0])
+    across("thorax", 2, X, at["thorax"] + [0, 0.02, 0])
+    # Heights from the skin of the back: SKEL's own ratio, from joint to joint, does not reach up to the neck.
+    middle = np.flatnonzero((np.abs(vertices[:, X]) < 0.005) & (vertices[:, Z] < at["head"][Z]))
+
+    def back(height: float) -> int:
+        return int(middle[np.argmin(np.abs(vertices[middle, Y] - height))])
+
+    rows.append((JOINT_INDEX["thorax"], 1, Y, back(0.3 * at["thorax"][Y] + 0.7 * at["head"][Y]), back(at["thorax"][Y])))
     head = at["head"] + [0, 0.09, 0.02]
     across("head", 0, Z, head, False)
     across("head", 2, X, head, False)
@@ -68,7 +80,5 @@ def pairs(skin: Skin, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     crown = stature[0]
     chin = int(np.linalg.norm(vertices - (at["head"] + [0, -0.02, 0.11]), axis=1).argmin())
     rows.append((JOINT_INDEX["head"], 1, Y, crown, chin))
-    copies = [
-        (JOINT_INDEX[f"scapula_{side}"], axis, JOINT_INDEX["thorax"]) for side in ("r", "l") for axis in range(3)
-    ]
+    copies = [(JOINT_INDEX[f"scapula_{side}"], axis, JOINT_INDEX["thorax"]) for side in ("r", "l") for axis in range(3)]
     return np.array(rows), np.array(copies)

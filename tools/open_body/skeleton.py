@@ -7,8 +7,7 @@ A_j = B_parent^T B_j.
 """
 
 import numpy as np
-
-from core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS
+from osteon.core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS
 
 from .bone_names import CARPALS, OPENSIM_TO_BODY, SPINE, TARSALS
 
@@ -18,7 +17,9 @@ N_JOINTS = len(PARENTS)
 # thorax to head. Each step is centred where the arc between its two joints is, so that neighbours stay together.
 TO_LUMBAR = {"vertebra_l5": 0.2, "vertebra_l4": 0.5, "vertebra_l3": 0.8}
 TO_THORAX = {"vertebra_l2": 0.0, "vertebra_l1": 0.25, "vertebra_t12": 0.5, "vertebra_t11": 0.75}
-TO_HEAD = {f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.08, 0.22, 0.38, 0.54, 0.7, 0.86, 1.0), strict=True)}
+TO_HEAD = {
+    f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.08, 0.22, 0.38, 0.54, 0.7, 0.86, 1.0), strict=True)
+}
 # The vertebrae whose bodies carry the joints.
 LUMBAR_VERTEBRA, THORAX_VERTEBRA = "vertebra_l2", "vertebra_t08"
 

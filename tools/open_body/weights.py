@@ -2,8 +2,7 @@
 
 import numpy as np
 import scipy.sparse
-
-from core.anatomy.joints import JOINT_INDEX
+from osteon.core.anatomy.joints import JOINT_INDEX
 
 from .bone_names import Bones
 from .makehuman import MakeHuman
@@ -28,7 +27,9 @@ RIG_TO_SKEL = {
 PRONATION_START, PRONATION_END = 0.15, 0.95  # shares of the forearm between which the skin goes over to the radius
 
 
-def skin_weights(makehuman: MakeHuman, skin_ids: np.ndarray, skin: np.ndarray, joints: np.ndarray, levels: dict[str, float]):
+def skin_weights(
+    makehuman: MakeHuman, skin_ids: np.ndarray, skin: np.ndarray, joints: np.ndarray, levels: dict[str, float]
+):
     """(n, 24) weights of the base mesh vertices `skin_ids`, whose T-pose places are `skin`.
 
     `levels` are the heights of the vertebral bodies, by name.
