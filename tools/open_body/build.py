@@ -175,7 +175,7 @@ def _back(skin: np.ndarray, height: float) -> int:
 def principal_shapes(offsets: np.ndarray) -> np.ndarray:
     """(N, 3, 10) principal components of skins (S, N, 3) about their mean, in units of their standard deviations."""
     flat = offsets.reshape(len(offsets), -1)
-    u, s, directions = np.linalg.svd(flat, full_matrices=False)
+    _, s, directions = np.linalg.svd(flat, full_matrices=False)
     scale = s[:N_BETAS] / np.sqrt(len(offsets) - 1)
     components = directions[:N_BETAS] * scale[:, None]
     # A fixed sign, so that a rebuild gives the same body: positive betas are taller.

@@ -18,6 +18,8 @@ TEMPLATE_BI_ILIAC = 0.266
 TEMPLATE_HIP_BONE = 0.215
 TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
+# The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
+KNEE_GAP, SACRAL_GAP = 0.005, 0.008
 SPINOUS_DEPTH = 0.016  # of the spinous processes under the skin of the back
 
 
@@ -89,7 +91,10 @@ def _leg(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     placed = {"femur_r": segment(v["femur_r"], (hip, knee), (m.hip, m.knee), (head, condyles))}
     placed["patella_r"] = segment(v["patella_r"], (hip, knee), (m.hip, m.knee), (head, condyles))
     for name in ("tibia_r", "fibula_r"):
-        placed[name] = segment(v[name], (knee, ankle), (m.knee, m.ankle), (plateau, head))
+        points = segment(v[name], (knee, ankle), (m.knee, m.ankle), (plateau, head))
+        along = (points[:, 1] - m.ankle[1]) / (m.knee[1] - m.ankle[1])
+        points[:, 1] += KNEE_GAP * np.clip(along, 0, 1)
+        placed[name] = points
     return placed
 
 
@@ -113,7 +118,6 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     size = (across + height) / 2
     for n in range(1, 6):
         base = end_of(v[f"metatarsal_{n}_r"], [0, 0, -1])
-        chain = [base, heads[n]]
         names = [f"metatarsal_{n}_r", f"phalanx_proximal_foot_{n}_r"]
         names += [f"phalanx_middle_foot_{n}_r"] if n > 1 else []
         names += [f"phalanx_distal_foot_{n}_r"]
@@ -157,14 +161,16 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     """Spine, ribs and sternum: heights from sacrum, C7 and skull; depths from the skin of the back and over the sternum."""
     centres = np.array([vertebral_body(v[name]) for name in SPINE])
     sacrum_top = v["sacrum"][:, 1].max(), placed["sacrum"][:, 1].max()
-    skull_base = v["skull"][:, 1].min(), placed["skull"][:, 1].min()
     c7 = SPINE.index("vertebra_c7")
     spinous = np.array([v[name][np.argmin(v[name][:, 2])] for name in SPINE])
     c1_up = v["skull"][:, 1].max() - centres[-1, 1]
     skull_scale = np.ptp(placed["skull"][:, 1]) / np.ptp(v["skull"][:, 1])
     known_from = [sacrum_top[0], spinous[c7, 1], centres[-1, 1]]
-    known_to = [sacrum_top[1], m.floor + m.share(C7_HEIGHT), placed["skull"][:, 1].max() - c1_up * skull_scale]
-    del skull_base
+    known_to = [
+        sacrum_top[1] - SACRAL_GAP,
+        m.floor + m.share(C7_HEIGHT),
+        placed["skull"][:, 1].max() - c1_up * skull_scale,
+    ]
 
     def height(y: np.ndarray) -> np.ndarray:
         low = (known_to[1] - known_to[0]) / (known_from[1] - known_from[0])
@@ -193,7 +199,7 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     for name, centre, goal in zip(SPINE, centres, goals, strict=True):
         y = centre[1]
         tall = float((height(np.array(y + 0.005)) - height(np.array(y - 0.005))) / 0.01)
-        slope = (curve(y + 0.005) - curve(y - 0.005)) / 0.01 + (1 - size) * 0
+        slope = (curve(y + 0.005) - curve(y - 0.005)) / 0.01
         tilt = rotation_about([1, 0, 0], np.arctan(slope / tall))
         result[name] = ((v[name] - centre * [0, 1, 1]) * [size, tall, size]) @ tilt.T + goal
 
@@ -260,10 +266,9 @@ def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
         "ulna_r": segment(v["ulna_r"], (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
         "radius_r": segment(pronated(v["radius_r"]), (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
     }
-    hand_size = 1.0 * size
 
     def carpal(points: np.ndarray) -> np.ndarray:
-        return (pronated(points) - wrist) @ turn.T * hand_size * [1.1, 1, 1] + m.wrist
+        return (pronated(points) - wrist) @ turn.T * size * [1.1, 1, 1] + m.wrist
 
     placed |= {f"{name}_r": carpal(v[f"{name}_r"]) for name in CARPALS}
     for n in range(1, 6):
@@ -279,7 +284,7 @@ def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
             near = _nearest_end(v[name], before)
             far = _farthest_end(v[name], before)
             ends = (pronated(near[None])[0], pronated(far[None])[0])
-            placed[name] = segment(pronated(v[name]), ends, (start, end), (hand_size, hand_size), turn)
+            placed[name] = segment(pronated(v[name]), ends, (start, end), (size, size), turn)
             before = near
     return placed
 
@@ -297,13 +302,11 @@ def _farthest_end(points: np.ndarray, to: np.ndarray) -> np.ndarray:
 def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     """Scapula turned up as a horizontal arm has it, its socket on the head of the humerus; clavicle from the sternum to it."""
     scapula, clavicle = v["scapula_r"], v["clavicle_r"]
-    centre, radius = fit_sphere(mark["humeral_head_r"])
-    size = np.array([1.05, m.share((0.091, 0.087)) / np.ptp(scapula[:, 1]), 1.05]) * 1.0
+    centre = fit_sphere(mark["humeral_head_r"])[0]
+    size = np.array([1.05, m.share((0.091, 0.087)) / np.ptp(scapula[:, 1]), 1.05])
     upward = rotation_about([0, 0, 1], -np.deg2rad(22))
     # The template's head of the humerus lies in the socket: the same offset, scaled, holds in the body.
     scapula_out = ((scapula - centre) * size) @ upward.T + m.shoulder
-    acromion_from = scapula[np.argmin(scapula[:, 0])]
-    del radius, acromion_from
     sternal = clavicle[np.argmax(clavicle[:, 0])]
     acromial = clavicle[np.argmin(clavicle[:, 0])]
     manubrium_from, manubrium_to = _top(v["sternum"]), _top(placed["sternum"])

@@ -9,8 +9,6 @@ from osteon.core.anatomy.joints import JOINT_INDEX
 from .inside import Skin
 
 X, Y, Z = range(3)  # SMPL axes; a bone's own axes are 0 forward, 1 up (along a limb), 2 to the right
-LEG = {0: Z, 1: Y, 2: X}
-ARM = {0: Z, 1: X, 2: Y}
 
 
 def pairs(skin: Skin, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

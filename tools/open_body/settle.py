@@ -21,15 +21,17 @@ from .inside import Skin
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
 # Bones under thicker tissue, or that reach far from their joint in shapes that are not looked at.
 DEEPER = {
-    "vertebra": 0.008,
-    "rib": 0.008,
-    "sternum": 0.009,
+    "vertebra": 0.010,
+    "rib": 0.011,
+    "sternum": 0.012,
     "hip_bone": 0.006,
     "sacrum": 0.006,
     "femur": 0.005,
     "tibia": 0.005,
     "patella": 0.005,
     "ulna": 0.005,
+    "scapula": 0.007,
+    "clavicle": 0.005,
 }
 CANDIDATES = 40  # shapes that are looked at before each stage
 SHAPES = 16  # of them, those in which most vertices are shallowest, which the stage works on
@@ -42,7 +44,7 @@ RIGID_ROUNDS, SMOOTH_ROUNDS = 8, 8
 SPREAD = {"hand": (0.010, 0.004), "toes": (0.010, 0.004), "calcn": (0.016, 0.006), "talus": (0.016, 0.006)}
 SPREAD_ELSEWHERE = (0.030, 0.010)
 # What lies within this of a skin, metres, is looked at in every round.
-NEAR = 0.011
+NEAR = 0.014
 
 
 def settle(data: SkelData) -> SkelData:

@@ -1,0 +1,204 @@
+"""The open bodies against anatomy: bones inside the skin, joints where their bones meet, angles that turn the right way."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
+from osteon.core.bodies.load import load_body
+
+from tools.open_body.inside import Skin
+from tools.open_body.template_landmarks import fit_sphere
+
+GENDERS = ("male", "female", "neutral")
+SIDES = "rl"
+LIMB_CENTRES = {  # joint: the two landmarks on whose middle it lies
+    "tibia": ("femur_lateral_epicondyle", "femur_medial_epicondyle"),
+    "talus": ("lateral_malleolus", "medial_malleolus"),
+    "ulna": ("humerus_lateral_epicondyle", "humerus_medial_epicondyle"),
+    "hand": ("radial_styloid", "ulnar_styloid"),
+}
+
+
+@functools.cache
+def open_body(gender):
+    return load_body(f"open-{gender}")
+
+
+def shapes(count):
+    betas = np.clip(np.random.default_rng(2).standard_normal((count, 10)), -2, 2)
+    betas[0] = 0
+    return torch.tensor(betas)
+
+
+def at_rest(body, betas=None):
+    betas = torch.zeros(1, 10, dtype=torch.float64) if betas is None else betas
+    return body(torch.zeros(len(betas), 46, dtype=torch.float64), betas, bones=True)
+
+
+def check_shape(body, beta):
+    """How much of the bones is inside, the deepest breach, and the joints' misses, of one shape at rest; metres."""
+    rest = at_rest(body, beta[None])
+    bones, joints = rest.bones[0].numpy(), rest.joints[0].numpy()
+    skin = Skin(rest.skin[0].numpy(), body.faces)
+    near = skin.shallow(bones, 0.002)
+    depth = skin.true_depth(bones[near])
+    marks = body.data.landmarks
+    misses = {}
+    for side in SIDES:
+        head = fit_sphere(bones[marks[f"femoral_head_{side}"]])[0]
+        misses[f"femur_{side}"] = np.linalg.norm(head - joints[JOINT_INDEX[f"femur_{side}"]])
+        for joint, ends in LIMB_CENTRES.items():
+            middle = np.mean([bones[marks[f"{end}_{side}"]].mean(0) for end in ends], 0)
+            misses[f"{joint}_{side}"] = np.linalg.norm(middle - joints[JOINT_INDEX[f"{joint}_{side}"]])
+    return 1 - (depth < 0).sum() / len(bones), max(0.0, -depth.min()), misses
+
+
+@pytest.mark.parametrize(
+    ("gender", "count"),
+    [*((gender, 3) for gender in GENDERS), *(pytest.param(g, 101, marks=pytest.mark.slow) for g in GENDERS)],
+)
+def test_bones_are_inside_and_joints_between_their_bones(gender, count):
+    body = open_body(gender)
+    for beta in shapes(count):
+        inside, breach, misses = check_shape(body, beta)
+        assert inside >= 0.99, beta
+        assert breach <= 0.005, beta
+        assert max(misses.values()) <= 0.010, misses
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_left_mirrors_right(gender):
+    body = open_body(gender)
+    rest = body.rest(shapes(4))
+    mirror = torch.tensor([-1.0, 1, 1], dtype=torch.float64)
+    for name, j in JOINT_INDEX.items():
+        other = JOINT_INDEX[name[:-1] + "l"] if name.endswith("_r") else j
+        if not name.endswith("_l"):
+            assert torch.allclose(rest.joints[:, j] * mirror, rest.joints[:, other], atol=1e-6), name
+    names = {name: part for part, name in enumerate(body.bone_part_names)}
+    bones = at_rest(body).bones[0]
+    for name, part in names.items():
+        if name.endswith("_r"):
+            left = bones[body.bone_parts == names[name[:-1] + "l"]]
+            assert torch.allclose(bones[body.bone_parts == part] * mirror, left, atol=1e-6), name
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_every_bone_is_there_and_whole(gender):
+    body = open_body(gender)
+    names = body.bone_part_names
+    assert len(names) == len(set(names)) == 178
+    for stem, count in {
+        "vertebra": 24,
+        "rib": 24,
+        "phalanx": 56,
+        "metacarpal": 10,
+        "metatarsal": 10,
+        "patella": 2,
+    }.items():
+        assert sum(name.startswith(stem) for name in names) == count
+    # A bone's triangles stay within it, and its surface looks outwards.
+    parts = np.asarray(body.bone_parts)[body.bone_faces]
+    assert (parts == parts[:, :1]).all()
+    corners = at_rest(body).bones[0].numpy()[body.bone_faces]
+    volume = (corners[:, 0] * np.cross(corners[:, 1], corners[:, 2])).sum(1) / 6
+    assert (np.bincount(parts[:, 0], volume) > 0).all()
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_weights_and_regressors_are_means(gender):
+    data = open_body(gender).data
+    for matrix in (data.skin_weights, data.bone_weights, data.joint_regressor):
+        assert np.allclose(np.asarray(matrix.sum(1)), 1, atol=1e-6)
+        assert matrix.data.min() >= 0
+    # A vertebra is never bent: all its vertices have the same weights.
+    for part, name in enumerate(data.bone_part_names):
+        if name.startswith("vertebra"):
+            rows = data.bone_weights[data.bone_parts == part].toarray()
+            assert np.ptp(rows, axis=0).max() == 0
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_skin_is_closed_and_stands_in_the_t_pose(gender):
+    data = open_body(gender).data
+    edges = np.concatenate([data.faces[:, [i, (i + 1) % 3]] for i in range(3)])
+    assert {(a, b) for a, b in edges.tolist()} == {(b, a) for a, b in edges.tolist()}
+    joints = open_body(gender).template_joints
+    at = {name: joints[j] for name, j in JOINT_INDEX.items()}
+    arm = at["hand_l"] - at["humerus_l"]
+    leg = at["talus_r"] - at["femur_r"]
+    assert arm[0] > 0.99 * np.linalg.norm(arm)
+    assert -leg[1] > 0.99 * np.linalg.norm(leg)
+    assert data.skin_template[:, 2][data.skin_template[:, 1] < joints[3, 1]].max() > 0.1  # toes forward
+
+
+def test_proportions_are_those_of_adults():
+    """Stature within a standard deviation of ANSUR II; de Leva's segment ratios with margins."""
+    for gender, stature in (("male", 1.756), ("female", 1.629)):
+        body = open_body(gender)
+        joints = body.template_joints
+        height = np.ptp(body.data.skin_template[:, 1])
+        assert abs(height - stature) < 0.068
+
+        def length(a, b, joints=joints):
+            return np.linalg.norm(joints[JOINT_INDEX[a]] - joints[JOINT_INDEX[b]])
+
+        assert 0.225 < length("femur_r", "tibia_r") / height < 0.255
+        assert 0.230 < length("tibia_r", "talus_r") / height < 0.260
+        assert 0.145 < length("humerus_r", "ulna_r") / height < 0.175
+        assert 0.120 < length("ulna_r", "hand_r") / height < 0.158  # MakeHuman's women have short forearms
+        assert 0.090 < length("femur_r", "femur_l") / height < 0.110
+        assert 0.180 < length("humerus_r", "humerus_l") / height < 0.215
+
+
+# Which way a joint moves when its angle grows: (angle, joint that moves or bone, direction in SMPL axes).
+# Arms are in the T pose; the signs are those of OpenSim's coordinates.
+FORWARD, UP, LEFT = np.array([0, 0, 1.0]), np.array([0, 1.0, 0]), np.array([1.0, 0, 0])
+
+
+def directions():
+    for side, out in (("r", -LEFT), ("l", LEFT)):
+        right = side == "r"
+        yield f"hip_flexion_{side}", f"tibia_{side}", FORWARD
+        yield f"hip_adduction_{side}", f"tibia_{side}", -out
+        yield f"knee_angle_{side}", f"talus_{side}", -FORWARD
+        yield f"ankle_angle_{side}", f"toes_{side}", UP
+        yield f"hip_rotation_{side}", f"toes_{side}", -out
+        yield f"subtalar_angle_{side}", f"toes_{side}", -out
+        yield f"mtp_angle_{side}", f"phalanx_distal_foot_2_{side}", -UP
+        yield f"shoulder_{side}_x", f"ulna_{side}", -UP if right else UP
+        yield f"shoulder_{side}_y", f"ulna_{side}", FORWARD if right else -FORWARD
+        yield f"elbow_flexion_{side}", f"hand_{side}", FORWARD
+        yield f"pro_sup_{side}", f"phalanx_distal_hand_1_{side}", -UP
+        yield f"wrist_flexion_{side}", f"phalanx_distal_hand_3_{side}", -UP
+        yield f"wrist_deviation_{side}", f"phalanx_distal_hand_3_{side}", -FORWARD
+        yield f"scapula_abduction_{side}", f"scapula_{side}", FORWARD if right else -FORWARD
+        yield f"scapula_elevation_{side}", f"scapula_{side}", -UP if right else UP
+        yield f"scapula_upward_rot_{side}", f"ulna_{side}", UP
+    for region, joint in (("lumbar", "thorax"), ("thorax", "head"), ("head", "skull")):
+        yield f"{region}_bending", joint, -LEFT
+        yield f"{region}_extension", joint, -FORWARD
+    yield "pelvis_tilt", "head", -FORWARD
+    yield "pelvis_list", "head", -LEFT
+    yield "pelvis_rotation", "humerus_r", FORWARD
+    yield "lumbar_twist", "humerus_r", FORWARD
+    yield "thorax_twist", "humerus_r", FORWARD
+
+
+@pytest.mark.parametrize(
+    ("angle", "moved", "direction"), list(directions()), ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_angles_turn_the_way_their_names_say(angle, moved, direction):
+    body = open_body("neutral")
+    pose = torch.zeros(2, 46, dtype=torch.float64)
+    pose[1, POSE_INDEX[angle]] = 0.1
+    out = body(pose, torch.zeros(2, 10, dtype=torch.float64), bones=True)
+    if moved in JOINT_INDEX:
+        start, end = out.joints[:, JOINT_INDEX[moved]].numpy()
+    else:
+        start, end = out.bones[:, body.bone_parts == list(body.bone_part_names).index(moved)].numpy().mean(1)
+    step = end - start
+    assert step @ direction > 0.003
+    assert step @ direction > 0.5 * np.linalg.norm(step)
