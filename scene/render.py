@@ -12,7 +12,7 @@ from mathutils import Matrix, Vector
 
 from .body import BodyObjects
 
-SAMPLES = 24
+SAMPLES = 16
 BACKGROUND = (0.045, 0.05, 0.058)  # linear
 MARGIN = 0.05  # of the height, on every side
 # Camera azimuths as seen by the person: in front, at the left, between them.
