@@ -35,6 +35,9 @@ _FOCAL_PER_LONG_SIDE = 1.0
 # counting.
 _PIXEL_SIGMA = 0.010
 _ROBUST = 4.0
+# Nobody counts as smaller than this, in pixels, and no landmark for less than this, so that every problem has a solution.
+_SMALLEST_PERSON = 8.0
+_LEAST_VISIBILITY = 0.01
 # One standard deviation of BlazePose's 3-D landmarks in metres: across and along the line of sight.
 _ACROSS_SIGMA, _DEPTH_SIGMA = 0.08, 0.10
 _SCALE_SIGMA = 0.10
@@ -77,7 +80,7 @@ class PersonFit:
     @property
     def relative_reprojection(self) -> float:
         """`reprojection` as a fraction of the height of the person's box."""
-        return self.reprojection / float(self.estimate.box[3] - self.estimate.box[1])
+        return self.reprojection / max(float(self.estimate.box[3] - self.estimate.box[1]), 1.0)
 
 
 def fit_people(
@@ -101,7 +104,7 @@ def fit_people(
     Raises
     ------
     InputError
-        When the picture has no size or the focal length is not positive.
+        When the picture has no size, the focal length is not positive, or a person's landmarks are not finite.
 
     Examples
     --------
@@ -117,6 +120,11 @@ def fit_people(
         raise InputError(f"The focal length must be positive, not {focal}.")
     if not people:
         return []
+    for i, person in enumerate(people):
+        if not all(
+            np.isfinite(v).all() for v in (person.landmarks[:, :2], person.visibility, person.world, person.box)
+        ):
+            raise InputError(f"The landmarks of person {i + 1} are not finite numbers.")
     if body is None:
         body = load_body("open-neutral")
     report = progress or (lambda fraction, text: None)
@@ -203,9 +211,9 @@ class _Problem:
             focal=focal,
             image_size=image_size,
             pixels=pixels,
-            size=torch.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]),
+            size=(box[:, 2:] - box[:, :2]).amax(1).clamp_min(_SMALLEST_PERSON),
             world=world @ turn.mT,
-            weight=(importance * visibility**2).sqrt(),
+            weight=(importance * visibility.clamp_min(_LEAST_VISIBILITY) ** 2).sqrt(),
             weight_3d=(importance * (0.2 + 0.8 * visibility)).sqrt(),
         )
 
@@ -297,6 +305,8 @@ class _Problem:
         )
         w2 = torch.cat([w, w], 1)
         normal = rows.mT @ (rows * w2[..., None] ** 2)
+        # Landmarks that lie on one point leave the distance open.
+        normal = normal + 1e-9 * normal.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] * torch.eye(3, dtype=x.dtype)
         trans = torch.linalg.solve(normal, (rows.mT @ (right * w2**2)[..., None]))[..., 0]
         nearest = -self.focal * 0.3 / self.size  # never behind the camera
         trans = torch.cat([trans[:, :2], torch.minimum(trans[:, 2], nearest)[:, None]], 1)

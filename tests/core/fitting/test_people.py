@@ -133,3 +133,25 @@ def test_nobody_and_bad_input(body):
         fit_people(IMAGE, [], body, focal=0.0)
     with pytest.raises(InputError, match="empty"):
         fit_people(np.zeros((0, 5, 3), np.uint8), [], body)
+
+
+@pytest.mark.parametrize("spoil", ["nothing visible", "box without size", "all on one point"])
+def test_hopeless_landmarks_still_give_a_body(body, spoil):
+    seen, _ = _seen(body, POSES["standing"], np.zeros(10), [0.0, 0.0, -4.0])
+    landmarks, visibility, box = seen.landmarks.copy(), seen.visibility.copy(), seen.box.copy()
+    if spoil == "nothing visible":
+        visibility[:] = 0
+    elif spoil == "box without size":
+        box[2:] = box[:2]
+    else:
+        landmarks[:] = landmarks[0]
+    (fit,) = fit_people(IMAGE, [PersonEstimate(box, 1.0, landmarks, visibility, seen.presence, seen.world)], body)
+    assert np.isfinite(fit.joints).all()
+    assert (fit.pose >= body.limits[:, 0] - 1e-9).all()
+
+
+def test_landmarks_that_are_no_numbers_are_refused(body):
+    seen, _ = _seen(body, POSES["standing"], np.zeros(10), [0.0, 0.0, -4.0])
+    seen.landmarks[3] = np.nan
+    with pytest.raises(InputError, match="person 1 are not finite"):
+        fit_people(IMAGE, [seen], body)
