@@ -43,8 +43,8 @@ RIGID_ROUNDS, SMOOTH_ROUNDS = 8, 8
 # How far a push spreads over its neighbours, metres: first wide, at the end narrow.
 SPREAD = {"hand": (0.010, 0.004), "toes": (0.010, 0.004), "calcn": (0.016, 0.006), "talus": (0.016, 0.006)}
 SPREAD_ELSEWHERE = (0.030, 0.010)
-# What lies within this of a skin, metres, is looked at in every round.
-NEAR = 0.014
+# Vertices that have no more than this beyond their margin, metres, are looked at in every round.
+SLACK = 0.004
 
 
 def settle(data: SkelData) -> SkelData:
@@ -85,7 +85,7 @@ def settle(data: SkelData) -> SkelData:
         depths = np.full((len(skins), len(template)), np.inf)
         for s, skin in enumerate(skins):
             points = in_shape(s, every)
-            ids = skin.shallow(points, NEAR)
+            ids = skin.shallow(points, margin.max() + SLACK)
             depth = skin.depth(points[ids])
             depths[s, ids] = depth
             if s < CHECKED:
@@ -97,7 +97,7 @@ def settle(data: SkelData) -> SkelData:
         # The shape in which a vertex is furthest out matters however few such vertices there are.
         furthest = depths.min(1)
         chosen = {0, *np.argsort(-counts)[: SHAPES // 2].tolist(), *np.argsort(furthest)[: SHAPES // 2].tolist()}
-        near.update({s: np.flatnonzero(depths[s] < NEAR) for s in sorted(chosen)})
+        near.update({s: np.flatnonzero(depths[s] < margin + SLACK) for s in sorted(chosen)})
 
     def wanted() -> np.ndarray:
         """(Nk, 3) how each vertex should move in the mean body's T pose, by the shape in which it is shallowest."""
