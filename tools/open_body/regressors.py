@@ -16,12 +16,14 @@ RINGS = {
     "lumbar_body": (1, 0.035, 0.3),
     "thorax": (1, 0.035, 0.3),
     "head": (1, 0.035, 0.16),
-    "scapula": (0, 0.035, 0.16),
-    "humerus": (0, 0.035, 0.16),
+    "scapula": (0, 0.07, 0.18),
+    "humerus": (0, 0.06, 0.18),
     "ulna": (0, 0.025, 0.09),
     "radius": (0, 0.025, 0.09),
     "hand": (0, 0.015, 0.06),
 }
+# The scapula is aimed along the short way from its joint to the shoulder: where one misses, the other shall miss alike.
+FOLLOWERS = {"scapula_r": "humerus_r"}
 EVENNESS = 0.0005  # metres; what a perfectly even ring is worth against a miss of the joint
 
 
@@ -32,9 +34,13 @@ def regress(samples: np.ndarray, targets: np.ndarray, mirror: np.ndarray) -> sci
     """
     matrix = np.zeros((len(JOINT_NAMES), samples.shape[1]))
     mean = samples[0]
-    for name, j in JOINT_INDEX.items():
-        if name.endswith("_l"):
-            continue
+    targets = targets.copy()
+    names = [name for name in JOINT_INDEX if not name.endswith("_l")]
+    for name in sorted(names, key=lambda name: name in FOLLOWERS):
+        j = JOINT_INDEX[name]
+        if name in FOLLOWERS:
+            leader = JOINT_INDEX[FOLLOWERS[name]]
+            targets[:, j] += samples.transpose(0, 2, 1) @ matrix[leader] - targets[:, leader]
         axis, width, reach = RINGS[name.removesuffix("_r")]
         offset = mean - targets[0, j]
         ring = np.flatnonzero((np.abs(offset[:, axis]) < width) & (np.linalg.norm(offset, axis=1) < reach))

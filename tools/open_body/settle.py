@@ -22,7 +22,7 @@ MARGIN = 0.003  # metres under the skin that a bone vertex should have
 # Bones under thicker tissue, or that reach far from their joint in shapes that are not looked at.
 DEEPER = {
     "vertebra": 0.010,
-    "rib": 0.011,
+    "rib": 0.012,
     "sternum": 0.012,
     "hip_bone": 0.006,
     "sacrum": 0.006,
@@ -30,11 +30,12 @@ DEEPER = {
     "tibia": 0.005,
     "patella": 0.005,
     "ulna": 0.005,
-    "scapula": 0.007,
-    "clavicle": 0.005,
+    "scapula": 0.011,
+    "clavicle": 0.007,
 }
 CANDIDATES = 40  # shapes that are looked at before each stage
-SHAPES = 16  # of them, those in which most vertices are shallowest, which the stage works on
+SWUNG = 160  # more shapes, in which scapulae alone are looked at: they swing with the short way to the shoulder joint
+SHAPES = 20  # of them, those in which most vertices are shallowest, which the stage works on
 CHECKED = 4  # shapes in which what seems outside is checked by the winding number
 SEED = 5
 # Bones that turn and shift as a whole, by the joint side that holds them.
@@ -73,6 +74,7 @@ def settle(data: SkelData) -> SkelData:
     margin = np.array(by_part)[data.bone_parts]
     twins = _twins(data)
     every = np.arange(len(template))
+    swinging = np.flatnonzero(np.isin(labels, [JOINT_INDEX["scapula_r"], JOINT_INDEX["scapula_l"]]))
     near: dict[int, np.ndarray] = {}
     folded = np.zeros(len(template), bool)  # seems outside beside a fold of the skin, lips say, but is not
 
@@ -84,13 +86,15 @@ def settle(data: SkelData) -> SkelData:
         near.clear()
         depths = np.full((len(skins), len(template)), np.inf)
         for s, skin in enumerate(skins):
-            points = in_shape(s, every)
-            ids = skin.shallow(points, margin.max() + SLACK)
-            depth = skin.depth(points[ids])
+            looked_at = every if s < CANDIDATES else swinging
+            points = in_shape(s, looked_at)
+            shallow = skin.shallow(points, margin.max() + SLACK)
+            ids = looked_at[shallow]
+            depth = skin.depth(points[shallow])
             depths[s, ids] = depth
             if s < CHECKED:
                 outside = ids[depth < 0]
-                folded[outside[skin.winding(points[outside]) > 0.5]] = True
+                folded[outside[skin.winding(in_shape(s, outside)) > 0.5]] = True
         depths[:, folded] = np.inf
         lacking = depths.min(0) < margin
         counts = np.bincount(depths.argmin(0)[lacking], minlength=len(skins))
@@ -144,7 +148,7 @@ def settle(data: SkelData) -> SkelData:
 
 def _shapes() -> torch.Tensor:
     generator = np.random.default_rng(SEED)
-    betas = np.clip(generator.standard_normal((CANDIDATES, N_BETAS)), -2, 2)
+    betas = np.clip(generator.standard_normal((CANDIDATES + SWUNG, N_BETAS)), -2, 2)
     betas[0] = 0
     for k in range(3):
         betas[1 + 2 * k : 3 + 2 * k] = 0
