@@ -140,7 +140,7 @@ class Skel:
         Raises
         ------
         InputError
-            When a shape is wrong.
+            When a shape or type is wrong.
         """
         _check(pose, "pose", N_POSE)
         batch = len(pose)
@@ -149,6 +149,12 @@ class Skel:
         if trans is None:
             trans = pose.new_zeros(batch, 3)
         _check(trans, "trans", 3)
+        trans = trans.to(pose)
+        if joint_offsets is not None:
+            if joint_offsets.shape[1:] != (N_JOINTS, 3):
+                shape = tuple(joint_offsets.shape)
+                raise InputError(f"joint_offsets has the shape {shape} instead of (batch, {N_JOINTS}, 3).")
+            joint_offsets = joint_offsets.to(pose)
         for name, value in (("betas", betas), ("trans", trans), ("joint_offsets", joint_offsets)):
             if value is not None and len(value) not in (1, batch):
                 raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
@@ -175,18 +181,18 @@ class Skel:
     def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
         if betas is None:
             return like.new_zeros(1, N_BETAS)
-        betas = betas.to(like)
-        if betas.ndim == 1:
+        if isinstance(betas, Tensor) and betas.ndim == 1:
             betas = betas[None]
         _check(betas, "betas", N_BETAS)
-        return betas
+        return betas.to(like)
 
     def _on(self, like: Tensor) -> "_Constants":
         if not like.is_floating_point():
             raise InputError(f"Osteon computes with floating-point tensors, not {like.dtype}.")
         key = like.dtype, like.device
         if key not in self._constants:
-            self._constants[key] = _Constants(self.data, *key)
+            with torch.inference_mode(False):  # they outlive the caller's mode, and gradients may be wanted later
+                self._constants[key] = _Constants(self.data, *key)
         return self._constants[key]
 
     def _rest(self, c: "_Constants", betas: Tensor, joint_offsets: Tensor | None) -> SkelRest:
@@ -359,6 +365,8 @@ class _Constants:
 
 
 def _check(value: Tensor, name: str, columns: int) -> None:
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} is a {type(value).__name__} instead of a tensor: use torch.as_tensor.")
     if value.ndim != 2 or value.shape[1] != columns:
         raise InputError(f"{name} has the shape {tuple(value.shape)} instead of (batch, {columns}).")
 

@@ -1,13 +1,15 @@
 """Reads pickled model files without running what is in them.
 
-Model files of the SMPL family are pickles that name numpy, scipy and chumpy classes. `load_pickle` knows an exact
-list of
-harmless names, each one bound to a function of ours or to numpy's array reconstruction; any other name is refused
-before anything is called.
+Model files of the SMPL family are pickles that name numpy, scipy and chumpy classes. `load_pickle` knows an exact list
+of harmless names. Each stands for a class of ours that only notes what it is given while the file is read; arrays are
+made from those notes afterwards, with their types, shapes and indices checked. Nothing of numpy or scipy is called with
+what a file says unchecked: numpy's own reconstruction believes a file about where in memory the fields of a record lie.
 """
 
 import logging
+import math
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,66 +25,125 @@ class _Refused(pickle.UnpicklingError):
     """Something in the file that is not on the allow-list."""
 
 
-class _State:
-    """Keeps the state of an object whose class we do not want to run."""
+class _Noted:
+    """Stands for an object of the file: notes what it is made from and its state, and runs nothing."""
 
-    state: dict[str, Any]
+    arguments: tuple[Any, ...]
+    state: Any
 
-    def __new__(cls, *_: Any) -> "_State":  # pickle does not always call __init__
+    def __new__(cls, *arguments: Any) -> "_Noted":  # pickle does not always call __init__
         self = super().__new__(cls)
-        self.state = {}
+        self.arguments, self.state = arguments, None
         return self
 
-    def value(self) -> Any:
-        raise _Refused(f"an object of {type(self).__name__}")
-
     def __setstate__(self, state: Any) -> None:
-        # Objects with __slots__ come as (dict, dict).
-        parts = state if isinstance(state, tuple) else (state,)
-        for part in parts:
-            if isinstance(part, dict):
-                self.state.update(part)
+        self.state = state
+
+    def value(self, plain: "_Plain") -> Any:
+        """The object, made anew; `plain` gives the values of what it was made from."""
+        raise _Refused(f"an object of {type(self).__name__.strip('_')}")
+
+    def named(self, plain: "_Plain") -> dict[str, Any]:
+        """The state by names."""
+        parts = self.state if isinstance(self.state, tuple) else (self.state,)  # with __slots__: (dict, dict)
+        return {name: value for part in parts if isinstance(part, dict) for name, value in plain(part).items()}
 
 
-class _Coo(_State):
+class _Encoded(_Noted):
+    """`_codecs.encode`, which numpy arrays of protocol 0 to 2 carry their bytes with, or for no bytes `bytes()`."""
+
+    def value(self, plain: "_Plain") -> bytes:
+        if not self.arguments:
+            return b""
+        text, encoding = self.arguments
+        if encoding not in ("latin1", "latin-1"):
+            raise _Refused(f"bytes in the encoding {encoding!r}")
+        return text.encode("latin1")
+
+
+class _Dtype(_Noted):
+    """`numpy.dtype` of numbers or texts."""
+
+    def value(self, plain: "_Plain") -> np.dtype:
+        kind = self.arguments[0]
+        if not isinstance(kind, str) or not re.fullmatch(r"[<>=|]?([?bBhHiIlLqQefdgFDG]|[biufc]\d{1,2}|[SU]\d+)", kind):
+            raise _Refused("an array of Python objects" if kind in ("O", "O8", "|O") else f"an array of {kind!r}")
+        dtype = np.dtype(kind)
+        if self.state is None:
+            return dtype
+        _, order, base, names, members, *_ = plain(self.state)
+        if (base, names, members) != (None, None, None):
+            raise _Refused("an array of records")
+        return dtype if order == "|" else dtype.newbyteorder(order)
+
+
+class _NdarrayName(_Noted):
+    """`numpy.ndarray`, as a name only."""
+
+
+class _Array(_Noted):
+    """An array as `numpy.core.multiarray._reconstruct` and its state say it."""
+
+    def value(self, plain: "_Plain") -> np.ndarray:
+        if self.arguments[0] is not _NdarrayName:
+            raise _Refused("an array of a type of its own")
+        *_, shape, dtype, is_fortran, data = plain(self.state)
+        return _array(dtype, shape, data, "F" if is_fortran else "C")
+
+
+class _ArrayInBuffer(_Noted):
+    """An array as `numpy._core.numeric._frombuffer` makes it, which protocol 5 uses."""
+
+    def value(self, plain: "_Plain") -> np.ndarray:
+        data, dtype, shape, order = plain(self.arguments)
+        return _array(dtype, shape, data, "F" if order == "F" else "C")
+
+
+class _Scalar(_Noted):
+    """`numpy.core.multiarray.scalar`."""
+
+    def value(self, plain: "_Plain") -> Any:
+        dtype, data = plain(self.arguments)
+        return _array(dtype, (), data, "C")[()]
+
+
+def _array(dtype: np.dtype, shape: tuple[int, ...], data: Any, order: Any) -> np.ndarray:
+    if isinstance(data, list):
+        raise _Refused("an array of Python objects")
+    if isinstance(data, str):  # a byte string of Python 2
+        data = data.encode("latin1")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError("an array's size is not that of its data")
+    return np.ndarray(shape, dtype, data, order=order).copy("K")
+
+
+class _Coo(_Noted):
     """`scipy.sparse.coo_matrix`, as old (row, col) and new (coords) scipy write it."""
 
-    def value(self) -> scipy.sparse.coo_matrix:
-        state = self.state
+    def value(self, plain: "_Plain") -> scipy.sparse.coo_matrix:
+        state = self.named(plain)
         row, col = state["coords"] if "coords" in state else (state["row"], state["col"])
         return scipy.sparse.coo_matrix((state["data"], (row, col)), shape=_shape(state))
 
 
-class _Csc(_State):
+class _Csc(_Noted):
     """`scipy.sparse.csc_matrix`."""
 
-    def value(self) -> scipy.sparse.csc_matrix:
-        state = self.state
-        return scipy.sparse.csc_matrix((state["data"], state["indices"], state["indptr"]), shape=_shape(state))
+    def value(self, plain: "_Plain") -> scipy.sparse.csc_matrix:
+        return _compressed(scipy.sparse.csc_matrix, self.named(plain))
 
 
-class _Csr(_State):
+class _Csr(_Noted):
     """`scipy.sparse.csr_matrix`."""
 
-    def value(self) -> scipy.sparse.csr_matrix:
-        state = self.state
-        return scipy.sparse.csr_matrix((state["data"], state["indices"], state["indptr"]), shape=_shape(state))
+    def value(self, plain: "_Plain") -> scipy.sparse.csr_matrix:
+        return _compressed(scipy.sparse.csr_matrix, self.named(plain))
 
 
-class _ChumpyArray(_State):
-    """`chumpy.ch.Ch`: an array with derivatives; its value is `x`."""
-
-    def value(self) -> np.ndarray:
-        return np.asarray(_plain(self.state["x"]))
-
-
-class _ChumpySelect(_State):
-    """`chumpy.reordering.Select`: elements `idxs` of the flattened array `a`."""
-
-    def value(self) -> np.ndarray:
-        flat = np.asarray(_plain(self.state["a"])).ravel()[np.asarray(self.state["idxs"])]
-        shape = self.state.get("preferred_shape")
-        return flat if shape is None else flat.reshape(shape)
+def _compressed(kind: Any, state: dict[str, Any]) -> Any:
+    matrix = kind((state["data"], state["indices"], state["indptr"]), shape=_shape(state))
+    matrix.check_format(full_check=True)  # scipy's compiled code believes the indices
+    return matrix
 
 
 def _shape(state: dict[str, Any]) -> tuple[int, int]:
@@ -90,43 +151,28 @@ def _shape(state: dict[str, Any]) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
-def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """Stands in for `_codecs.encode`, which numpy arrays of protocol 0 to 2 carry their bytes with."""
-    if encoding not in ("latin1", "latin-1"):
-        raise _Refused(f"bytes in the encoding {encoding!r}")
-    return text.encode("latin1")
+class _ChumpyArray(_Noted):
+    """`chumpy.ch.Ch`: an array with derivatives; its value is `x`."""
+
+    def value(self, plain: "_Plain") -> np.ndarray:
+        return np.asarray(self.named(plain)["x"])
 
 
-def _dtype(*arguments: Any) -> np.dtype:
-    dtype = np.dtype(*arguments)
-    if dtype.hasobject:
-        raise _Refused("an array of Python objects")
-    return dtype
+class _ChumpySelect(_Noted):
+    """`chumpy.reordering.Select`: elements `idxs` of the flattened array `a`."""
 
-
-def _reconstruct(subtype: type, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    if subtype is not np.ndarray:
-        raise _Refused(f"an array of the type {subtype!r}")
-    return np.ndarray.__new__(np.ndarray, shape, dtype)
-
-
-def _scalar(dtype: np.dtype, data: bytes = b"") -> Any:
-    if dtype.hasobject:
-        raise _Refused("a Python object in a numpy scalar")
-    return np.frombuffer(data if isinstance(data, bytes) else _encode(data), dtype=dtype, count=1)[0]
-
-
-def _frombuffer(data: bytes, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
-    """Stands in for `numpy._core.numeric._frombuffer`, which protocol 5 uses."""
-    if dtype.hasobject:
-        raise _Refused("an array of Python objects")
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if order == "F" else "C")
+    def value(self, plain: "_Plain") -> np.ndarray:
+        state = self.named(plain)
+        flat = np.asarray(state["a"]).ravel()[np.asarray(state["idxs"])]
+        shape = state.get("preferred_shape")
+        return flat if shape is None else flat.reshape(shape)
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("_codecs", "encode"): _encode,
-    ("numpy", "dtype"): _dtype,
-    ("numpy", "ndarray"): np.ndarray,
+    ("_codecs", "encode"): _Encoded,
+    ("__builtin__", "bytes"): _Encoded,
+    ("numpy", "dtype"): _Dtype,
+    ("numpy", "ndarray"): _NdarrayName,
     ("collections", "OrderedDict"): dict,
     ("__builtin__", "set"): set,
     ("builtins", "set"): set,
@@ -134,10 +180,10 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("chumpy.reordering", "Select"): _ChumpySelect,
 }
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_module, "_reconstruct"] = _reconstruct
-    _ALLOWED[_module, "scalar"] = _scalar
+    _ALLOWED[_module, "_reconstruct"] = _Array
+    _ALLOWED[_module, "scalar"] = _Scalar
 for _module in ("numpy.core.numeric", "numpy._core.numeric"):
-    _ALLOWED[_module, "_frombuffer"] = _frombuffer
+    _ALLOWED[_module, "_frombuffer"] = _ArrayInBuffer
 for _kind, _class in (("coo", _Coo), ("csc", _Csc), ("csr", _Csr)):
     for _module in (f"scipy.sparse.{_kind}", f"scipy.sparse._{_kind}"):
         _ALLOWED[_module, f"{_kind}_matrix"] = _class
@@ -155,17 +201,27 @@ class _Unpickler(pickle.Unpickler):
         raise _Refused("a reference to something outside the file")
 
 
-def _plain(value: Any) -> Any:
-    """Replaces the stand-ins in nested dicts, lists and tuples by arrays and sparse matrices."""
-    if isinstance(value, _State):
-        return value.value()
-    if isinstance(value, dict):
-        return {_plain(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return type(value)(_plain(v) for v in value)
-    if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        raise _Refused("an array of Python objects")
-    return value
+class _Plain:
+    """Gives the values of what was noted, also inside dicts, lists and tuples; of what is shared, once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, Any]] = {}  # by id; what it belongs to is kept, so that the id stays its own
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, type):
+            raise _Refused("a class instead of an object")
+        if not isinstance(value, _Noted | dict | list | tuple | set):
+            return value
+        if id(value) not in self._known:
+            self._known[id(value)] = value, self._made(value)
+        return self._known[id(value)][1]
+
+    def _made(self, value: Any) -> Any:
+        if isinstance(value, _Noted):
+            return value.value(self)
+        if isinstance(value, dict):
+            return {self(k): self(v) for k, v in value.items()}
+        return type(value)(self(v) for v in value)
 
 
 def load_pickle(path: str | Path) -> Any:
@@ -181,7 +237,7 @@ def load_pickle(path: str | Path) -> Any:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return _plain(_Unpickler(file, encoding="latin1").load())
+            return _Plain()(_Unpickler(file, encoding="latin1").load())
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
     except OSError as error:

@@ -116,8 +116,8 @@ def fit_people(
         raise InputError("The picture is empty.")
     if focal is None:
         focal = _FOCAL_PER_LONG_SIDE * max(height, width)
-    if not focal > 0:
-        raise InputError(f"The focal length must be positive, not {focal}.")
+    if not 0 < focal < np.inf:
+        raise InputError(f"The focal length must be a positive number of pixels, not {focal}.")
     if not people:
         return []
     for i, person in enumerate(people):
@@ -240,6 +240,11 @@ class _Problem:
         up = mid("left_shoulder", "right_shoulder") - mid("left_hip", "right_hip")
         across = mid("left_shoulder", "left_hip") - mid("right_shoulder", "right_hip")
         forward = torch.linalg.cross(across, up)
+        flat = forward.norm(dim=-1, keepdim=True) < 1e-9  # no body: as if upright and facing the camera
+        up, across, forward = (
+            torch.where(flat, axis, v)
+            for axis, v in zip(torch.eye(3).to(up)[[1, 0, 2]], (up, across, forward), strict=True)
+        )
         across = torch.linalg.cross(up, forward)
         target = torch.stack([v / v.norm(dim=-1, keepdim=True) for v in (across, up, forward)], -1)
         frame = self.body.rest(torch.zeros(1, 10, dtype=torch.float64)).orientations[0, 0]

@@ -154,8 +154,32 @@ def test_the_root_turns_about_the_pelvis_and_angles_have_their_documented_axes(b
         (torch.zeros(2, 46), torch.zeros(3, 10), "betas holds 3 rows but pose holds 2"),
         (torch.zeros(1, 46), torch.zeros(1, 9), "betas has the shape"),
         (torch.zeros(1, 46, dtype=torch.long), None, "floating-point"),
+        (np.zeros((1, 46)), None, "pose is a ndarray instead of a tensor"),
+        (torch.zeros(1, 46), np.zeros((1, 10)), "betas is a ndarray instead of a tensor"),
     ],
 )
 def test_wrong_shapes_are_named(body, pose, betas, words):
     with pytest.raises(InputError, match=words):
         body(pose, betas)
+
+
+def test_everything_takes_the_precision_of_the_pose(body):
+    offsets = torch.zeros(1, 24, 3, dtype=torch.float64)
+    out = body(torch.zeros(2, 46), torch.zeros(10).double(), torch.zeros(2, 3).double(), joint_offsets=offsets)
+    assert out.skin.dtype == out.joints.dtype == torch.float32
+    with pytest.raises(InputError, match="joint_offsets has the shape"):
+        body(torch.zeros(2, 46), joint_offsets=torch.zeros(1, 3))
+
+
+def test_nobody_is_a_batch_too(body):
+    out = body(torch.zeros(0, 46), torch.zeros(0, 10), bones=True)
+    assert (len(out.skin), len(out.bones), len(out.joints)) == (0, 0, 0)
+
+
+def test_gradients_after_inference_mode(body):
+    fresh = type(body)(body.data)
+    with torch.inference_mode():
+        fresh(torch.zeros(1, 46))
+    q = torch.zeros(1, 46, requires_grad=True)
+    fresh(q).skin.sum().backward()
+    assert torch.isfinite(q.grad).all()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from osteon.core.bodies.skel_file import read_model
 from osteon.core.errors import FileError
 from osteon.core.exchange.pickles import load_pickle
@@ -53,6 +54,69 @@ def test_an_object_array_is_refused(tmp_path):
         load_pickle(path)
 
 
+class Crafted:
+    """Pickles as a call of `function` and a state, whatever they are."""
+
+    def __init__(self, function, arguments, state=None):
+        self.reduced = function, arguments, state
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def crafted_array(dtype, shape=(2,)):
+    state = 1, shape, dtype, False, bytes(16)
+    return Crafted(np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"), state)
+
+
+CRAFTED = {
+    # numpy takes a record's fields from the state without asking whether they lie within it.
+    "field far outside": crafted_array(
+        Crafted(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (np.dtype("f8"), 1 << 40)}, 8, 1, 0))
+    ),
+    "base larger than its place": crafted_array(
+        Crafted(np.dtype, ("V8", False, True), (3, "|", (np.dtype("f8"), (1 << 36,)), None, None, 8, 1, 0))
+    ),
+    "pointers": crafted_array(Crafted(np.dtype, ("V8", False, True), (3, "|", None, None, None, 8, 1, 63))),
+    "flags of a number": crafted_array(
+        Crafted(np.dtype, ("f8", False, True), (3, "<", None, ("a",), {"a": (np.dtype("f8"), 1 << 40)}, 8, 8, 63))
+    ),
+    "more elements than data": crafted_array(np.dtype("f8"), (10**14,)),
+    "memory as it was found": Crafted(np.ndarray, ((5,), "f8")),
+    "index outside a matrix": Crafted(
+        scipy.sparse.csc_matrix,
+        (),
+        {"_shape": (2, 2), "data": np.ones(4), "indices": np.full(4, 1 << 28), "indptr": np.array([0, 2, 4])},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CRAFTED)
+def test_crafted_objects_reach_no_compiled_code(what, tmp_path):
+    path = tmp_path / "crafted.pkl"
+    path.write_bytes(pickle.dumps({"a": CRAFTED[what]}, protocol=4))
+    with pytest.raises(FileError, match=r"refused|damaged"):
+        load_pickle(path)
+
+
+@pytest.mark.parametrize("name", ["numpy dtype", "_codecs encode", "numpy ndarray"])
+def test_no_file_changes_what_stands_for_a_name(name, tmp_path):
+    path = tmp_path / "state.pkl"
+    path.write_bytes(b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n(N}X\x07\0\0\0__doc__K\x01stb.")
+    with pytest.raises(FileError):
+        load_pickle(path)
+    test_arrays_of_every_protocol_load(2, tmp_path)
+
+
+def test_shared_lists_are_read_once(tmp_path):
+    value = []
+    for _ in range(60):
+        value = [value, value]
+    path = tmp_path / "shared.pkl"
+    path.write_bytes(pickle.dumps(value))
+    assert len(load_pickle(path)) == 2
+
+
 def test_chumpy_files_of_old_load_without_chumpy():
     expected = np.load(FILES / "expected.npz")
     content = load_pickle(FILES / "smpl_chumpy_small.pkl")
@@ -80,6 +144,9 @@ def test_arrays_of_every_protocol_load(protocol, tmp_path):
         "a": np.arange(6.0).reshape(2, 3),
         "f": np.asfortranarray(np.eye(3)),
         "s": np.float64(2.5),
+        "big": np.arange(3, dtype=">i4"),
+        "empty": np.zeros((0, 3)),
+        "text": np.array(["left", "right"]),
         "t": ("x", [1, True, None]),
     }
     path = tmp_path / "arrays.pkl"
@@ -88,6 +155,9 @@ def test_arrays_of_every_protocol_load(protocol, tmp_path):
     assert np.array_equal(content["a"], value["a"])
     assert np.array_equal(content["f"], value["f"])
     assert content["s"] == 2.5
+    for name in ("big", "empty", "text"):
+        assert np.array_equal(content[name], value[name])
+        assert content[name].dtype == value[name].dtype
     assert content["t"] == ("x", [1, True, None])
 
 

@@ -131,21 +131,25 @@ def test_nobody_and_bad_input(body):
     assert fit_people(IMAGE, [], body) == []
     with pytest.raises(InputError, match="focal"):
         fit_people(IMAGE, [], body, focal=0.0)
+    with pytest.raises(InputError, match="focal"):
+        fit_people(IMAGE, [], body, focal=np.inf)
     with pytest.raises(InputError, match="empty"):
         fit_people(np.zeros((0, 5, 3), np.uint8), [], body)
 
 
-@pytest.mark.parametrize("spoil", ["nothing visible", "box without size", "all on one point"])
+@pytest.mark.parametrize("spoil", ["nothing visible", "box without size", "all on one point", "no depth"])
 def test_hopeless_landmarks_still_give_a_body(body, spoil):
     seen, _ = _seen(body, POSES["standing"], np.zeros(10), [0.0, 0.0, -4.0])
-    landmarks, visibility, box = seen.landmarks.copy(), seen.visibility.copy(), seen.box.copy()
+    landmarks, visibility, box, world = (v.copy() for v in (seen.landmarks, seen.visibility, seen.box, seen.world))
     if spoil == "nothing visible":
         visibility[:] = 0
     elif spoil == "box without size":
         box[2:] = box[:2]
+    elif spoil == "no depth":
+        world[:] = 0
     else:
         landmarks[:] = landmarks[0]
-    (fit,) = fit_people(IMAGE, [PersonEstimate(box, 1.0, landmarks, visibility, seen.presence, seen.world)], body)
+    (fit,) = fit_people(IMAGE, [PersonEstimate(box, 1.0, landmarks, visibility, seen.presence, world)], body)
     assert np.isfinite(fit.joints).all()
     assert (fit.pose >= body.limits[:, 0] - 1e-9).all()
 
