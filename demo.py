@@ -1,6 +1,5 @@
 """`make demo`: a frame of a real video becomes a rigged skeleton in its body, headless in Blender."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +20,9 @@ def photo(path: Path) -> np.ndarray:
     """Writes the demo's photo, one frame of the video in the pose2sim wheel, as PNG; gives its pixels (H, W, 3)."""
     from PIL import Image
 
+    from .core.learning.packages import POSE2SIM, unpacked
     from .core.vision.image import read_video_frame
 
-    sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))
-    try:
-        from packages import POSE2SIM, unpacked
-    finally:
-        sys.path.pop(0)
     pixels = read_video_frame(unpacked(POSE2SIM) / VIDEO, FRAME)
     Image.fromarray(pixels).save(path)
     return pixels

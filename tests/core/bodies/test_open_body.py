@@ -7,9 +7,8 @@ import pytest
 import torch
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.bodies.load import load_body
-
-from tools.open_body.inside import Skin
-from tools.open_body.template_landmarks import fit_sphere
+from osteon.core.learning.inside import Skin
+from osteon.core.learning.skel.template_landmarks import fit_sphere
 
 GENDERS = ("male", "female", "neutral")
 SIDES = "rl"

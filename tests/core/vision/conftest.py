@@ -3,10 +3,9 @@ import functools
 import numpy as np
 import pytest
 from osteon.core.assets import asset_folder
+from osteon.core.learning.packages import POSE2SIM, unpacked
 from osteon.core.vision.image import read_video_frame
 from osteon.core.vision.networks import BUNDLE
-
-from tools.packages import POSE2SIM, unpacked
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,9 @@ import pytest
 from osteon.core import estimate_people
 from osteon.core.anatomy.landmarks import LANDMARK_INDEX, LANDMARK_NAMES, LANDMARK_PAIRS
 from osteon.core.errors import Cancelled, InputError
+from osteon.core.learning.packages import POSE2SIM, unpacked
 from osteon.core.vision.image import read_video_frame
 from osteon.core.vision.sampling import shrunk
-
-from tools.packages import POSE2SIM, unpacked
 
 
 @pytest.fixture(scope="module")

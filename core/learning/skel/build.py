@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse
-from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
-from osteon.core.bodies.skel_file import N_BETAS, SkelData
 
+from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from ...bodies.skel_file import N_BETAS, SkelData
+from ..inside import Skin
 from . import body_measures, placement, population, regressors, scaling, skeleton, template_landmarks, weights
 from .bone_names import SPINE, Bone, Bones, load_template, mirrored
-from .inside import Skin
 from .makehuman import MakeHuman
 from .settle import settle
 from .skin import TPose, build_surface

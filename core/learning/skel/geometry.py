@@ -14,9 +14,10 @@ MERGE_DISTANCE = 1e-5
 
 def read_vtp(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (V, 3) in metres and triangles (F, 3) of a .vtp file; seams merged, polygons cut into fans."""
-    piece = ElementTree.parse(path).getroot().find("PolyData/Piece")
-    points = _numbers(piece.find("Points/DataArray"), float).reshape(-1, 3)
-    polygons = {array.get("Name"): _numbers(array, int) for array in piece.findall("Polys/DataArray")}
+    root = ElementTree.parse(path).getroot()
+    (points_array,) = root.findall("PolyData/Piece/Points/DataArray")
+    points = _numbers(points_array, float).reshape(-1, 3)
+    polygons = {array.get("Name"): _numbers(array, int) for array in root.findall("PolyData/Piece/Polys/DataArray")}
     ends = polygons["offsets"]
     starts = np.concatenate([[0], ends[:-1]])
     corners = polygons["connectivity"]
@@ -29,7 +30,7 @@ def read_vtp(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _numbers(array: ElementTree.Element, kind: type) -> np.ndarray:
-    return np.array(array.text.split(), kind)
+    return np.array((array.text or "").split(), kind)
 
 
 def merge(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

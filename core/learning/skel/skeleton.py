@@ -7,8 +7,8 @@ A_j = B_parent^T B_j.
 """
 
 import numpy as np
-from osteon.core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS
 
+from ...anatomy.joints import JOINT_INDEX, JOINTS, PARENTS
 from .bone_names import CARPALS, OPENSIM_TO_BODY, SPINE, TARSALS
 
 N_JOINTS = len(PARENTS)

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
+
+from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
 
 # Per joint: the axis along the limb (the ring lies across it), half the ring's width, and its reach from the joint, in metres.
 RINGS = {

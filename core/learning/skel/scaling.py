@@ -4,9 +4,9 @@ Fat widens the skin but not the bone, so each local pair stands beside the statu
 """
 
 import numpy as np
-from osteon.core.anatomy.joints import JOINT_INDEX
 
-from .inside import Skin
+from ...anatomy.joints import JOINT_INDEX
+from ..inside import Skin
 
 X, Y, Z = range(3)  # SMPL axes; a bone's own axes are 0 forward, 1 up (along a limb), 2 to the right
 
@@ -15,7 +15,7 @@ def pairs(skin: Skin, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`osteon_scale_pairs` (R, 5) and `osteon_scale_copies` (C, 3) for a mean skin and its joints (24, 3)."""
     vertices = skin.vertices
     stature = (int(vertices[:, Y].argmax()), int(vertices[:, Y].argmin()))
-    rows: list[tuple[int, int, int, int, int]] = []
+    rows: list[tuple[int, ...]] = []
 
     def across(joint: str, bone_axis: int, skin_axis: int, place: np.ndarray, with_stature: bool = True) -> None:
         """The skin's width along an axis through a place."""

@@ -98,13 +98,13 @@ def _body_origins(model: Path) -> dict[str, np.ndarray]:
 
     The two frames of every joint are turned alike, so that positions add up.
     """
-    joints = {}
-    for joint in ElementTree.parse(model).getroot().find(".//JointSet/objects"):
+    joints: dict[str, tuple[str, np.ndarray]] = {}
+    for joint in ElementTree.parse(model).getroot().findall(".//JointSet/objects/*"):
         frames = {f.get("name"): f for f in joint.iter("PhysicalOffsetFrame")}
         parent, child = (frames[joint.findtext(f"socket_{end}_frame")] for end in ("parent", "child"))
-        place = [np.array(f.findtext("translation").split(), float) for f in (parent, child)]
-        body = [f.findtext("socket_parent").rpartition("/")[2] for f in (parent, child)]
-        joints[body[1]] = (body[0], place[0] - place[1])
+        place = [np.array(f.findtext("translation", "").split(), float) for f in (parent, child)]
+        carrier, carried = (f.findtext("socket_parent", "").rpartition("/")[2] for f in (parent, child))
+        joints[carried] = (carrier, place[0] - place[1])
     origins = {"pelvis": np.zeros(3)}
     while missing := [body for body in joints if body not in origins and body != "pelvis"]:
         for body in missing:

@@ -5,9 +5,9 @@ Every bone is moved by a map that is affine or nearly so (a taper along a limb),
 
 import numpy as np
 
+from ..inside import Skin
 from .body_measures import BI_ILIAC, C7_HEIGHT, Measures
 from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
-from .inside import Skin
 from .skin import rotation_about
 from .template_landmarks import fit_sphere
 
@@ -24,7 +24,7 @@ SPINOUS_DEPTH = 0.016  # of the spinous processes under the skin of the back
 
 
 def segment(
-    points: np.ndarray, ends: tuple, targets: tuple, cross: tuple[float, float], turn: np.ndarray | None = None
+    points: np.ndarray, ends: tuple, targets: tuple, cross: tuple, turn: np.ndarray | None = None
 ) -> np.ndarray:
     """Moves a limb segment from its template ends onto its target ends.
 

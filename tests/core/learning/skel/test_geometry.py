@@ -1,10 +1,9 @@
 import numpy as np
 import trimesh
-
-from tools.open_body.geometry import merge, pieces, read_vtp
-from tools.open_body.inside import Skin
-from tools.open_body.skin import boundary_loops
-from tools.open_body.template_landmarks import fit_sphere, joint_head
+from osteon.core.learning.inside import Skin
+from osteon.core.learning.skel.geometry import merge, pieces, read_vtp
+from osteon.core.learning.skel.skin import boundary_loops
+from osteon.core.learning.skel.template_landmarks import fit_sphere, joint_head
 
 QUAD_FILE = """<?xml version="1.0"?>
 <VTKFile type="PolyData"><PolyData><Piece NumberOfPoints="5" NumberOfPolys="2">

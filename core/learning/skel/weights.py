@@ -2,8 +2,8 @@
 
 import numpy as np
 import scipy.sparse
-from osteon.core.anatomy.joints import JOINT_INDEX
 
+from ...anatomy.joints import JOINT_INDEX
 from .bone_names import Bones
 from .makehuman import MakeHuman
 from .skeleton import N_JOINTS, joint_of, spine_weights
@@ -121,8 +121,8 @@ def bone_weights(bones: Bones) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
             share = _smooth((x - x.min()) / np.ptp(x))
             weights[:, label], weights[:, JOINT_INDEX["thorax"]] = share, 1 - share
         elif name.startswith(("vertebra", "rib")):
-            for joint, share in spine_weights(name[:-2] if name.startswith("rib") else name).items():
-                weights[:, JOINT_INDEX[joint]] = share
+            for joint, part in spine_weights(name[:-2] if name.startswith("rib") else name).items():
+                weights[:, JOINT_INDEX[joint]] = part
         else:
             weights[:, label] = 1
         rows.append(weights)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .inside import Skin
+from ..inside import Skin
 
 # Fractions of stature (ANSUR II): men, women.
 HIP_HEIGHT = (0.518, 0.520)  # trochanterion; the top of the trochanter is level with the hip centre

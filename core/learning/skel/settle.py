@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse
 import torch
-from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
-from osteon.core.bodies.skel import Skel
-from osteon.core.bodies.skel_file import N_BETAS, SkelData
 from scipy.spatial import cKDTree
 
-from .inside import Skin
+from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from ...bodies.skel import Skel
+from ...bodies.skel_file import N_BETAS, SkelData
+from ..inside import Skin
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
 # Bones under thicker tissue, or that reach far from their joint in shapes that are not looked at.
