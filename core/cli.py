@@ -274,6 +274,42 @@ def _job(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, str]
     return {"result": options.result}
 
 
+# bench
+
+
+def _add_bench_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", choices=["body"], help="body: how true bodies are to anatomy")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="open bodies or SKEL model files; all open bodies if none"
+    )
+    parser.add_argument("--quick", action="store_true", help="look at few shapes and poses")
+    parser.add_argument("--out", metavar="FOLDER", help="where report.md and report.json go")
+    parser.add_argument("--processes", type=_positive, metavar="N", help="how many bodies are looked at at a time")
+
+
+def _bench(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, Any]:
+    from .bodies.load import OPEN_BODIES
+    from .learning.report.report import body_report, write
+
+    names = options.names or OPEN_BODIES
+    processes = options.processes or (1 if options.quick else min(os.cpu_count() or 1, 4))
+    reports = [
+        body_report(name, options.quick, processes, jobs.named.part(progress, k / len(names), (k + 1) / len(names)))
+        for k, name in enumerate(names)
+    ]
+    files: list[str] = []
+    if options.out:
+        with filling(options.out) as folder:
+            files = write(reports, folder)
+    return {"bodies": reports, "files": files}
+
+
+def _show_bench(answer: dict[str, Any]) -> str:
+    from .learning.report.report import text
+
+    return "\n\n\n".join(text(report) for report in answer["bodies"])
+
+
 VERBS = (
     Verb(
         "image",
@@ -298,5 +334,13 @@ VERBS = (
         _add_job_arguments,
         _job,
         lambda answer: answer["result"],
+    ),
+    Verb(
+        "bench",
+        "Judge bodies by anatomy: bones inside the skin, soft tissue, joints, dimensions.",
+        "osteon bench body open-male --out report/",
+        _add_bench_arguments,
+        _bench,
+        _show_bench,
     ),
 )

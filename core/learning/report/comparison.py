@@ -1,0 +1,192 @@
+"""Holds a body's dimensions against published ones, and says which deviations have a known cause."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import published
+from .published import Expected
+
+PERCENT = 10.0  # beyond it, or beyond `DEVIATIONS`, a row is marked
+DEVIATIONS = 2.0
+
+
+class Reason(NamedTuple):
+    """Why a measure may deviate although the body is right, and from how many percent to how many."""
+
+    text: str
+    low: float
+    high: float
+
+
+_GIRDLE = "the T pose raises the shoulder girdle; ANSUR II measures hanging arms"
+RANGE_SLACK = 0.5  # percent beyond a range that are not worth a mark
+REASONS: dict[str, Reason] = {
+    "mass": Reason("soldiers are muscular and heavy: BMI 27.7 and 25.5", -20, 10),
+    "acromial height": Reason(_GIRDLE, 0, 4),
+    "biacromial breadth": Reason(f"{_GIRDLE}, which moves the acromia inwards", -12, 2),
+    "acromion-radiale length": Reason("put together as for a hanging arm; the T pose moves the acromion", -8, 8),
+    "span": Reason("ANSUR II's subjects stretch; the hand's natural curl costs one to two centimetres", -4, 2),
+    "sitting height": Reason("vertex to the bone of the ischium; a seat presses 1 to 2 cm of flesh below it", -4, 1),
+    "mid-patella height": Reason("of the bone; the skin point is the middle of what can be palpated", -3, 3),
+    "bicristal breadth": Reason("between the bones; callipers keep some flesh between them", -8, 6),
+    "chest breadth": Reason("the raised arm widens the chest", 0, 12),
+    "chest depth": Reason("raised arms lift the chest", -4, 10),
+    "thigh": Reason(
+        "women: de Leva's thigh is short since its hip centre lies low; see trochanterion to epicondyle", -5, 20
+    ),
+    "sternum": Reason("with the xiphoid process, 20 to 50 mm; the published length is without", -5, 35),
+    "scapula height": Reason("superior to inferior angle in a straight line", -10, 10),
+    "pelvic depth (mid-ASIS to mid-PSIS)": Reason("of the bones; most published values are over the skin", -12, 6),
+}
+_ONLY_WOMEN = ("thigh",)
+
+
+class Row(NamedTuple):
+    """One measure of a body: what it has and what is published for a body like it."""
+
+    measure: str
+    unit: str
+    ours: float
+    published: float | None
+    low: float | None  # published range, where there is no mean
+    high: float | None
+    sd: float | None
+    percent: float | None  # ours over published
+    deviations: float | None  # in sd
+    source: str
+    population: tuple[float, float] | None  # mean and sd of the population whatever its stature
+    random_mean: float | None  # of random bodies: mean deviation, in sd where there is one, else in percent
+    random_worst: float | None
+    reason: str
+    marked: bool
+
+
+def compare(gender: str, mean: dict[str, float], others: Sequence[dict[str, float]]) -> list[Row]:
+    """Rows for the mean body and random ones, each given as `anthropometry.measure` returns them."""
+    adult = mean["stature"] >= published.ADULT_STATURE
+    rows = []
+    for measure in published.ANSUR_II:
+        rows.append(_row(measure, gender, mean, others, _by_ansur, adult))
+    for measure in published.SEGMENTS:
+        rows.append(_row(measure, gender, mean, others, _by_de_leva, adult))
+    for measure in published.BONE_LENGTHS:
+        rows.append(_row(measure, gender, mean, others, _by_bones, adult))
+    for measure, (low, high) in published.SHARES.items():
+        rows.append(_range_row(measure, mean, others, low, high, adult))
+    return rows
+
+
+def _by_ansur(measure: str, gender: str, body: dict[str, float]) -> Expected:
+    return published.ansur_expected(measure, gender, body["stature"], body["mass"])
+
+
+def _by_de_leva(measure: str, gender: str, body: dict[str, float]) -> Expected:
+    return published.segment_expected(measure, gender, body["stature"])
+
+
+def _by_bones(measure: str, gender: str, body: dict[str, float]) -> Expected:
+    return published.bone_expected(measure, gender, body["stature"])
+
+
+def _row(
+    measure: str,
+    gender: str,
+    mean: dict[str, float],
+    others: Sequence[dict[str, float]],
+    expect: Callable[[str, str, dict[str, float]], Expected],
+    adult: bool,
+) -> Row:
+    ours, unit = mean[measure], "kg" if measure == "mass" else "mm"
+    if not adult:
+        return _without_table(measure, unit, ours)
+    expected = expect(measure, gender, mean)
+    percent, deviations = deviation(ours, expected)
+    spread = [deviation(other[measure], expect(measure, gender, other)) for other in others]
+    off = np.array([p if d is None else d for p, d in spread])
+    population = published.ansur_mean(measure, gender) if measure in published.ANSUR_II else None
+    text = reason(measure, gender, percent)
+    return Row(
+        measure,
+        unit,
+        ours,
+        expected.value,
+        None,
+        None,
+        expected.sd,
+        percent,
+        deviations,
+        expected.source,
+        population and (population.value, population.sd or 0.0),
+        float(off.mean()) if len(off) else None,
+        float(off[np.argmax(np.abs(off))]) if len(off) else None,
+        text,
+        not text and (abs(percent) > PERCENT or (deviations is not None and abs(deviations) > DEVIATIONS)),
+    )
+
+
+def _range_row(
+    measure: str, mean: dict[str, float], others: Sequence[dict[str, float]], low: float, high: float, adult: bool
+) -> Row:
+    """A share of stature against the range that adults keep within; deviation in percent from the range's near end."""
+    ours = mean[measure]
+    if not adult:
+        return _without_table(measure, "", ours)
+
+    def off(value: float) -> float:
+        return 100 * (min(value - low, 0) / low + max(value - high, 0) / high)
+
+    spread = np.array([off(other[measure]) for other in others])
+    return Row(
+        measure,
+        "",
+        ours,
+        None,
+        low,
+        high,
+        None,
+        off(ours),
+        None,
+        "range of de Leva 1996 and OpenSim models",
+        None,
+        float(spread.mean()) if len(spread) else None,
+        float(spread[np.argmax(np.abs(spread))]) if len(spread) else None,
+        "",
+        abs(off(ours)) > RANGE_SLACK,
+    )
+
+
+def _without_table(measure: str, unit: str, ours: float) -> Row:
+    """The row of a child, whom no table here is about."""
+    return Row(
+        measure,
+        unit,
+        ours,
+        published=None,
+        low=None,
+        high=None,
+        sd=None,
+        percent=None,
+        deviations=None,
+        source="no table for children",
+        population=None,
+        random_mean=None,
+        random_worst=None,
+        reason="",
+        marked=False,
+    )
+
+
+def deviation(ours: float, expected: Expected) -> tuple[float, float | None]:
+    """In percent of what is expected, and in its standard deviations."""
+    sd = None if expected.sd is None else (ours - expected.value) / expected.sd
+    return 100 * (ours / expected.value - 1), sd
+
+
+def reason(measure: str, gender: str, percent: float) -> str:
+    """Why this deviation is no fault, or "" when no known cause explains so much."""
+    known = REASONS.get(measure)
+    if known is None or (measure in _ONLY_WOMEN and gender == "male"):
+        return ""
+    return known.text if known.low <= percent <= known.high else ""

@@ -1,0 +1,82 @@
+"""Looks at single bodies, several at a time in processes of their own."""
+
+import functools
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ...bodies.load import load_body
+from ...bodies.skel import Skel
+from ..inside import Skin
+from . import anthropometry, centres, containment
+from .sites import find_sites
+
+
+class Case(NamedTuple):
+    """A body to look at: a name or file, a shape (10,), a pose (46,) in radians or None for rest, and what else."""
+
+    body: str
+    betas: np.ndarray
+    pose: np.ndarray | None
+    measured: bool = False  # whether its dimensions are wanted, of bodies at rest
+
+
+class Observation(NamedTuple):
+    """What was found; the lengths are millimetres."""
+
+    breach: containment.Breach
+    misses: dict[str, float]  # joint centres, at rest
+    dimensions: dict[str, float]
+    harrington: dict[str, float]
+
+
+@functools.cache
+def _body(name: str) -> tuple[Skel, dict[str, int]]:
+    body = load_body(name)
+    return body, find_sites(body)
+
+
+def observe(case: Case) -> Observation:
+    """Poses one body and measures it."""
+    body, sites = _body(case.body)
+    pose = np.zeros(len(body.pose_names)) if case.pose is None else case.pose
+    with torch.inference_mode():
+        out = body(torch.as_tensor(pose[None]), torch.as_tensor(case.betas[None]), bones=True)
+    assert out.skin is not None
+    assert out.bones is not None
+    skin, bones, joints = Skin(out.skin[0].numpy(), body.faces), out.bones[0].numpy(), out.joints[0].numpy()
+    at_rest = case.pose is None
+    return Observation(
+        containment.breach(body, skin, bones),
+        centres.misses(body, bones, joints) if at_rest else {},
+        anthropometry.measure(body, sites, skin, bones, joints) if case.measured else {},
+        anthropometry.hip_from_harrington(sites, bones, joints) if case.measured else {},
+    )
+
+
+def observe_all(
+    cases: Sequence[Case], processes: int, progress: Callable[[int], None] = lambda done: None
+) -> list[Observation]:
+    """Observations of all cases in their order; `progress` is told how many are done."""
+    found: list[Observation] = []
+    with _mapping(processes) as mapped:
+        for observation in mapped(cases):
+            found.append(observation)
+            progress(len(found))
+    return found
+
+
+@contextmanager
+def _mapping(processes: int) -> Iterator[Callable[[Sequence[Case]], Iterator[Observation]]]:
+    if processes == 1:
+        yield lambda cases: map(observe, cases)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
+        yield lambda cases: pool.map(observe, cases, chunksize=4)
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,163 @@
+"""Which bodies and poses a report looks at: random shapes, and random poses in which the limbs stay apart."""
+
+import itertools
+
+import numpy as np
+import torch
+
+from ...anatomy.joints import JOINT_INDEX, POSE_INDEX
+from ...bodies.skel import Skel, SkelOutput
+
+BETA_BOUND = 2.5
+GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
+_SIDES = "rl"
+
+# Capsules: the joints at their ends, or one joint and the middle of its bones, from which it goes as far again.
+_ENDS: dict[str, tuple[str, str]] = {"head": ("head", "head")}
+# The joints whose skin tells the radius.
+_SKIN: dict[str, tuple[str, ...]] = {"head": ("head",)}
+for _s in _SIDES:
+    _ENDS[f"trunk_{_s}"] = (f"femur_{_s}", f"scapula_{_s}")
+    _SKIN[f"trunk_{_s}"] = ("pelvis", "lumbar_body", "thorax")
+    for _name, _start, _end in (
+        ("thigh", "femur", "tibia"),
+        ("shank", "tibia", "talus"),
+        ("foot", "calcn", "toes"),
+        ("upper_arm", "humerus", "ulna"),
+        ("forearm", "ulna", "hand"),
+        ("hand", "hand", "hand"),
+    ):
+        _ENDS[f"{_name}_{_s}"] = (f"{_start}_{_s}", f"{_end}_{_s}")
+        _SKIN[f"{_name}_{_s}"] = (f"{_start}_{_s}",)
+for _s in _SIDES:
+    _SKIN[f"forearm_{_s}"] = (f"ulna_{_s}", f"radius_{_s}")
+
+# Thighs and upper arms begin in the trunk's flesh: only their far halves may not enter it, or each other.
+_FAR_HALF = ("thigh", "upper_arm")
+
+_NEIGHBOURS = {frozenset(("trunk_r", "trunk_l")), frozenset(("head", "trunk_r")), frozenset(("head", "trunk_l"))}
+for _s in _SIDES:
+    for _chain in (("thigh", "shank", "foot"), ("upper_arm", "forearm", "hand")):
+        for _one, _other in itertools.pairwise(_chain):
+            _NEIGHBOURS.add(frozenset((f"{_one}_{_s}", f"{_other}_{_s}")))
+
+CAPSULES = tuple(_ENDS)
+# The pairs that may not touch, as indices into CAPSULES.
+PAIRS = np.array(
+    [
+        (i, k)
+        for i, one in enumerate(CAPSULES)
+        for k, other in enumerate(CAPSULES)
+        if i < k and frozenset((one, other)) not in _NEIGHBOURS
+    ]
+)
+
+
+def random_shapes(count: int, seed: int) -> np.ndarray:
+    """(count, 10) shapes: standard normal, clipped to 2.5 standard deviations."""
+    betas = np.random.default_rng(seed).standard_normal((count, 10))
+    return np.clip(betas, -BETA_BOUND, BETA_BOUND)
+
+
+def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Poses in which no limb passes through the trunk, the head or another limb.
+
+    Every angle is uniform within its limits and independent of the others; the root stays.
+
+    Returns
+    -------
+    poses (count, 46) in radians, shapes (count, 10), and the share of drawn poses that was rejected
+    """
+    rng = np.random.default_rng(seed)
+    low, high = body.limits.T
+    free = ~np.isfinite(low) | ~np.isfinite(high)
+    low, high = np.where(free, 0, low), np.where(free, 0, high)
+    radii = capsule_radii(body)
+    poses: list[np.ndarray] = []
+    shapes: list[np.ndarray] = []
+    drawn = 0
+    while len(poses) < count:
+        q = rng.uniform(low, high, (64, len(low)))
+        betas = np.clip(rng.standard_normal((64, body.n_betas)), -BETA_BOUND, BETA_BOUND)
+        out = body(torch.as_tensor(q), torch.as_tensor(betas), skin=False)
+        for k in range(64):
+            if len(poses) < count:
+                drawn += 1
+                starts, ends = (end[k] for end in capsule_ends(body, out))
+                if overlap(starts, ends, radii).max() <= 0:
+                    poses.append(q[k])
+                    shapes.append(betas[k])
+    return np.array(poses), np.array(shapes), 1 - count / drawn
+
+
+def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
+    """Where the axes of the capsules start and end, each (B, C, 3), metres; C counts `CAPSULES`."""
+    joints, transforms = out.joints.numpy(), out.transforms.numpy()
+    starts, ends = [], []
+    for name, (first, last) in _ENDS.items():
+        a, b = JOINT_INDEX[first], JOINT_INDEX[last]
+        start = joints[:, a]
+        end = joints[:, b] if a != b else start + transforms[:, a, :3, :3] @ (2 * _bone_middle(body, a))
+        if name[:-2] in _FAR_HALF:
+            start = (start + end) / 2
+        starts.append(start)
+        ends.append(end)
+    return np.stack(starts, 1), np.stack(ends, 1)
+
+
+def capsule_radii(body: Skel) -> np.ndarray:
+    """(C,) `GIVE` times the median distance of the mean body's skin from the axes of the capsules, metres."""
+    rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64))
+    assert rest.skin is not None
+    skin = rest.skin[0].numpy()
+    owner = np.asarray(body.data.skin_weights.argmax(1)).ravel()
+    starts, ends = (end[0] for end in capsule_ends(body, rest))
+    radii = []
+    for name, start, end in zip(CAPSULES, starts, ends, strict=True):
+        points = skin[np.isin(owner, [JOINT_INDEX[joint] for joint in _SKIN[name]])]
+        if name.startswith("trunk"):  # a capsule on each side
+            points = points[points[:, 0] * np.sign(start[0]) > 0]
+        along = end - start
+        share = np.clip((points - start) @ along / (along @ along), 0, 1)
+        radii.append(np.median(np.linalg.norm(points - start - share[:, None] * along, axis=1)))
+    return GIVE * np.array(radii)
+
+
+def overlap(starts: np.ndarray, ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """(P,) how deep the capsules of each of `PAIRS` enter each other, metres, negative where they are apart."""
+    i, k = PAIRS.T
+    return radii[i] + radii[k] - segment_distances(starts[i], ends[i], starts[k], ends[k])
+
+
+def segment_distances(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """(N,) shortest distances between the segments a-b and c-d, all (N, 3).
+
+    Either an end of one is nearest to the other, or the feet of the common perpendicular lie on both.
+    """
+    found = [
+        _to_segment(a, c, d),
+        _to_segment(b, c, d),
+        _to_segment(c, a, b),
+        _to_segment(d, a, b),
+    ]
+    u, v, w = b - a, d - c, a - c
+    uu, uv, vv, uw, vw = ((p * q).sum(-1) for p, q in ((u, u), (u, v), (v, v), (u, w), (v, w)))
+    area = np.maximum(uu * vv - uv**2, 1e-12)
+    s, t = (uv * vw - vv * uw) / area, (uu * vw - uv * uw) / area
+    crossing = (s > 0) & (s < 1) & (t > 0) & (t < 1)
+    gap = np.linalg.norm(w + s[:, None] * u - t[:, None] * v, axis=-1)
+    found.append(np.where(crossing, gap, np.inf))
+    return np.min(found, axis=0)
+
+
+def _to_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    along = end - start
+    share = np.clip(((point - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-12), 0, 1)
+    return np.linalg.norm(point - start - share[:, None] * along, axis=-1)
+
+
+def _bone_middle(body: Skel, joint: int) -> np.ndarray:
+    """(3,) the middle of a joint's bones from the joint, in the mean body at rest."""
+    rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64), skin=False, bones=True)
+    assert rest.bones is not None
+    return rest.bones[0].numpy()[body.bone_labels == joint].mean(0) - rest.joints[0, joint].numpy()

@@ -1,0 +1,114 @@
+"""Sites on the bones, found by construction: the vertex of a bone that lies farthest in a direction.
+
+Directions are those of the T pose, right side: x to the body's left, y up, z forward; the arm points to -x, the thumb to
++z, the back of the hand up, the olecranon back. The left side is searched mirrored. Slabs are shares of the bone's own
+extent, so that a small body has the same sites as a large one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ...anatomy.joints import POSE_NAMES
+from ...bodies.skel import Skel
+
+_MEDIAL, _LATERAL = (1, 0, 0), (-1, 0, 0)
+_DISTAL, _PROXIMAL = (-1, 0, 0), (1, 0, 0)  # along the arm
+_UP, _DOWN, _FRONT, _BACK = (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)
+
+Direction = tuple[float, float, float]
+
+
+class Site(NamedTuple):
+    """Of the vertices of `bone` within all `slabs`, the one farthest along `toward`.
+
+    A slab is (direction, low, high): shares of the extent of what the slabs before it left.
+    """
+
+    bone: str
+    toward: Direction
+    slabs: tuple[tuple[Direction, float, float], ...] = ()
+
+
+MIDLINE: dict[str, Site] = {
+    "vertex": Site("skull", _UP),
+    "forehead": Site("skull", _FRONT, ((_UP, 0.62, 1.0),)),
+    "occiput": Site("skull", _BACK),
+    "chin": Site("mandible", _FRONT, ((_MEDIAL, 0.45, 0.55), (_UP, 0.0, 0.5))),
+    "suprasternale": Site("sternum", _UP, ((_MEDIAL, 0.46, 0.54),)),
+    "sternum_end": Site("sternum", _DOWN, ((_MEDIAL, 0.46, 0.54),)),
+    "sternum": Site("sternum", _FRONT, ((_MEDIAL, 0.46, 0.54), (_UP, 0.4, 0.6))),
+    "spinous_c7": Site("vertebra_c7", _BACK),
+    **{f"spinous_l{n}": Site(f"vertebra_l{n}", _BACK) for n in range(1, 6)},
+}
+
+RIGHT: dict[str, Site] = {
+    "parietal": Site("skull", _LATERAL, ((_UP, 0.5, 1.0),)),
+    "zygion": Site("skull", _LATERAL, ((_UP, 0.2, 0.5), (_FRONT, 0.5, 0.9))),
+    "gonion": Site("mandible", (-1, -1, -1), ((_UP, 0.0, 0.6),)),
+    "clavicle": Site("clavicle", (0, 1, 1), ((_LATERAL, 0.4, 0.6),)),
+    "acromion": Site("scapula", _LATERAL, ((_UP, 0.88, 1.0),)),
+    "inferior_angle": Site("scapula", _DOWN),
+    "superior_angle": Site("scapula", _UP, ((_MEDIAL, 0.6, 1.0),)),
+    "olecranon": Site("ulna", _BACK, ((_DISTAL, 0.0, 0.15),)),
+    "ulnar_border": Site("ulna", _BACK, ((_DISTAL, 0.4, 0.6),)),
+    "radiale": Site("radius", _PROXIMAL),
+    **{f"mcp_{n}": Site(f"metacarpal_{n}", _UP, ((_DISTAL, 0.8, 1.0),)) for n in range(2, 6)},
+    "hand_radial": Site("metacarpal_2", _FRONT, ((_DISTAL, 0.8, 1.0),)),
+    "hand_ulnar": Site("metacarpal_5", _BACK, ((_DISTAL, 0.8, 1.0),)),
+    "asis": Site("hip_bone", _FRONT, ((_UP, 0.55, 1.0),)),
+    "psis": Site("hip_bone", _BACK, ((_UP, 0.55, 1.0),)),
+    "iliac_crest": Site("hip_bone", _LATERAL, ((_UP, 0.75, 1.0),)),
+    "iliocristale": Site("hip_bone", _UP),
+    "ischium": Site("hip_bone", _DOWN),
+    "trochanter": Site("femur", _LATERAL, ((_UP, 0.8, 1.0),)),
+    "trochanterion": Site("femur", _UP, ((_UP, 0.8, 1.0), (_LATERAL, 0.7, 1.0))),
+    "tenth_rib": Site("rib_10", _DOWN),
+    "patella": Site("patella", _FRONT),
+    "patella_top": Site("patella", _UP),
+    "patella_apex": Site("patella", _DOWN),
+    "tibiale": Site("tibia", _UP, ((_MEDIAL, 0.7, 1.0),)),
+    "tibial_tuberosity": Site("tibia", _FRONT, ((_UP, 0.82, 0.93),)),
+    "medial_tibial_face": Site("tibia", (1, 0, 0.6), ((_UP, 0.45, 0.55),)),
+    "heel": Site("calcaneus", _DOWN, ((_FRONT, 0.0, 0.4),)),
+    "mt2_plantar": Site("metatarsal_2", _DOWN, ((_FRONT, 0.8, 1.0),)),
+}
+
+# Sites that the body's own landmarks name.
+LANDMARKS = (
+    "femur_lateral_epicondyle",
+    "femur_medial_epicondyle",
+    "medial_malleolus",
+    "lateral_malleolus",
+    "humerus_lateral_epicondyle",
+    "humerus_medial_epicondyle",
+    "radial_styloid",
+    "ulnar_styloid",
+)
+
+
+def find_sites(body: Skel) -> dict[str, int]:
+    """The bone vertex of every site, from the mean body at rest; paired ones have `_r` or `_l` at the end."""
+    rest = body(torch.zeros(1, len(POSE_NAMES), dtype=torch.float64), skin=False, bones=True)
+    assert rest.bones is not None
+    bones = rest.bones[0].numpy()
+    part = {name: np.flatnonzero(body.bone_parts == k) for k, name in enumerate(body.bone_part_names)}
+    found = {name: _farthest(bones, part[site.bone], site) for name, site in MIDLINE.items()}
+    for side, mirror in (("r", 1.0), ("l", -1.0)):
+        seen = bones * [mirror, 1, 1]
+        for name, site in RIGHT.items():
+            ids = part[site.bone] if site.bone in part else part[f"{site.bone}_{side}"]
+            found[f"{name}_{side}"] = _farthest(seen, ids, site)
+        for name in LANDMARKS:
+            ids = np.asarray(body.data.landmarks[f"{name}_{side}"])
+            found[f"{name}_{side}"] = int(ids[0])
+    return found
+
+
+def _farthest(points: np.ndarray, ids: np.ndarray, site: Site) -> int:
+    for direction, low, high in site.slabs:
+        along = points[ids] @ np.array(direction, float)
+        share = (along - along.min()) / np.ptp(along)
+        ids = ids[(share >= low) & (share <= high)]
+    return int(ids[np.argmax(points[ids] @ np.array(site.toward, float))])
