@@ -122,7 +122,7 @@ def _row(
         float(off.mean()) if len(off) else None,
         float(off[np.argmax(np.abs(off))]) if len(off) else None,
         text,
-        not text and (abs(percent) > PERCENT or (deviations is not None and abs(deviations) > DEVIATIONS)),
+        bool(not text and (abs(percent) > PERCENT or abs(deviations or 0) > DEVIATIONS)),
     )
 
 
@@ -153,7 +153,7 @@ def _range_row(
         float(spread.mean()) if len(spread) else None,
         float(spread[np.argmax(np.abs(spread))]) if len(spread) else None,
         "",
-        abs(off(ours)) > RANGE_SLACK,
+        bool(abs(off(ours)) > RANGE_SLACK),
     )
 
 

@@ -133,7 +133,7 @@ def _hips(seen: Sequence[Observation]) -> list[dict[str, Any]]:
                 "worst": worst,
                 "tolerance": published.HIP_TOLERANCE,
                 "source": published.HARRINGTON,
-                "marked": abs(worst) > published.HIP_TOLERANCE,
+                "marked": bool(abs(worst) > published.HIP_TOLERANCE),
             }
         )
     return rows
