@@ -13,7 +13,7 @@ import torch
 from ...bodies.load import load_body
 from ...bodies.skel import Skel
 from ..inside import Skin
-from . import anthropometry, centres, containment
+from . import anthropometry, centres, contact, containment, soft_tissue
 from .sites import find_sites
 
 
@@ -23,27 +23,32 @@ class Case(NamedTuple):
     body: str
     betas: np.ndarray
     pose: np.ndarray | None
-    measured: bool = False  # whether its dimensions are wanted, of bodies at rest
+    measured: bool = False  # whether its dimensions and bone contacts are wanted, of bodies at rest
 
 
 class Observation(NamedTuple):
     """What was found; the lengths are millimetres."""
 
     breach: containment.Breach
+    depths: dict[str, list[float]]  # of the sites under the skin
+    intersections: list[contact.Intersection]  # of bones, posed or measured
+    gaps: dict[str, tuple[float, float]]  # between scapula and ribs, posed or measured
     misses: dict[str, float]  # joint centres, at rest
     dimensions: dict[str, float]
     harrington: dict[str, float]
 
 
 @functools.cache
-def _body(name: str) -> tuple[Skel, dict[str, int]]:
+def _body(name: str) -> tuple[Skel, dict[str, int], contact.Parts]:
     body = load_body(name)
-    return body, find_sites(body)
+    mean = body(torch.zeros(1, len(body.pose_names), dtype=torch.float64), skin=False, bones=True)
+    assert mean.bones is not None
+    return body, find_sites(body), contact.cut(body, mean.bones[0].numpy())
 
 
 def observe(case: Case) -> Observation:
     """Poses one body and measures it."""
-    body, sites = _body(case.body)
+    body, sites, parts = _body(case.body)
     pose = np.zeros(len(body.pose_names)) if case.pose is None else case.pose
     with torch.inference_mode():
         out = body(torch.as_tensor(pose[None]), torch.as_tensor(case.betas[None]), bones=True)
@@ -51,8 +56,12 @@ def observe(case: Case) -> Observation:
     assert out.bones is not None
     skin, bones, joints = Skin(out.skin[0].numpy(), body.faces), out.bones[0].numpy(), out.joints[0].numpy()
     at_rest = case.pose is None
+    touching = not at_rest or case.measured
     return Observation(
         containment.breach(body, skin, bones),
+        soft_tissue.depths(sites, skin, bones, at_rest),
+        contact.intersections(parts, bones) if touching else [],
+        contact.scapular_gaps(parts, bones) if touching else {},
         centres.misses(body, bones, joints) if at_rest else {},
         anthropometry.measure(body, sites, skin, bones, joints) if case.measured else {},
         anthropometry.hip_from_harrington(sites, bones, joints) if case.measured else {},

@@ -11,7 +11,7 @@ import numpy as np
 from ...anatomy.joints import PARENTS, pose_slice
 from ...bodies.load import load_body
 from ...bodies.skel import Skel
-from . import centres, comparison, published, sampling
+from . import centres, comparison, contact, published, sampling, soft_tissue
 from .anthropometry import DENSITY
 from .observations import Case, Observation, observe_all
 from .tables import Table, as_markdown, as_text, number, signed
@@ -19,6 +19,7 @@ from .tables import Table, as_markdown, as_text, number, signed
 SHAPES, POSES, MEASURED = 500, 200, 10
 QUICK_SHAPES, QUICK_POSES, QUICK_MEASURED = 20, 10, 3
 SHAPE_SEED, POSE_SEED = 11, 12
+LISTED_PAIRS = 15
 
 Progress = Callable[[float, str], None]
 
@@ -54,7 +55,13 @@ def body_report(
         "poses": n_poses,
         "poses_rejected": rejected,
         "density": DENSITY,
-        "inside": {"rest": _inside(body, at_rest, None), "posed": _inside(body, posed, poses)},
+        "inside": {
+            "rest": _inside(body, at_rest, shapes),
+            "posed": _inside(body, posed, posed_shapes, poses),
+        },
+        "soft_tissue": _soft_tissue(at_rest, posed),
+        "bone_contact": _contacts(mean, posed),
+        "scapula": _scapulae([mean, *at_rest], posed),
         "joint_centres": _centres([mean, *at_rest]),
         "anthropometry": [row._asdict() for row in _dimensions(body.gender, [mean, *at_rest])],
         "hip_centre": _hips([mean, *at_rest]),
@@ -62,7 +69,9 @@ def body_report(
     }
 
 
-def _inside(body: Skel, seen: Sequence[Observation], poses: np.ndarray | None) -> dict[str, Any]:
+def _inside(
+    body: Skel, seen: Sequence[Observation], shapes: np.ndarray, poses: np.ndarray | None = None
+) -> dict[str, Any]:
     """Section 1: the bones inside the skin."""
     shares = np.array([one.breach.inside for one in seen])
     furthest = np.array([one.breach.furthest for one in seen])
@@ -83,18 +92,96 @@ def _inside(body: Skel, seen: Sequence[Observation], poses: np.ndarray | None) -
         "worst_bone": seen[worst].breach.bone,
         "worst_body": worst,
         "worst_pose": None if poses is None else _angles(body, poses[worst], seen[worst].breach.bone),
+        "worst_pose_degrees": None if poses is None else np.degrees(poses[worst]).round(2).tolist(),
+        "worst_betas": shapes[worst].round(4).tolist(),
         "worst_bones": dict(sorted(bones.items(), key=lambda item: -item[1]["furthest"])),
     }
 
 
 def _angles(body: Skel, pose: np.ndarray, bone: str) -> dict[str, float]:
-    """Degrees of the joint that carries a bone, and of the one before it."""
+    """Degrees of the joint that carries a bone, of the one before it and of those behind it."""
     if not bone:
         return {}
     part = body.bone_part_names.index(bone)
     joint = int(np.bincount(body.bone_labels[body.bone_parts == part]).argmax())
-    slots = [k for j in (PARENTS[joint], joint) if j >= 0 for k in range(len(pose))[pose_slice(j)]]
+    near = [j for j in range(len(PARENTS)) if joint in (j, PARENTS[j]) or j == PARENTS[joint]]
+    slots = [k for j in near for k in range(len(pose))[pose_slice(j)]]
     return {body.pose_names[k]: round(float(np.degrees(pose[k])), 1) for k in slots}
+
+
+def _soft_tissue(at_rest: Sequence[Observation], posed: Sequence[Observation]) -> list[dict[str, Any]]:
+    """Section 2: soft tissue over the bones, mm."""
+    rows = []
+    for site, wanted in soft_tissue.PUBLISHED.items():
+        rest, moved = (
+            np.array([depth for one in seen for depth in one.depths.get(site, [])]) for seen in (at_rest, posed)
+        )
+        rows.append(
+            {
+                "site": site,
+                "typical": wanted.typical,
+                "low": wanted.low,
+                "high": wanted.high,
+                "source": wanted.source,
+                "rest": _spread(rest),
+                "posed": _spread(moved) if len(moved) else None,
+                "mark": soft_tissue.mark(wanted, rest, moved),
+            }
+        )
+    return rows
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {"mean": float(values.mean()), "least": float(values.min()), "most": float(values.max())}
+
+
+def _contacts(mean: Observation, posed: Sequence[Observation]) -> dict[str, Any]:
+    """Section 3: bones that enter each other although they share no joint, mm."""
+    deepest: dict[tuple[str, str], list[float]] = {}
+    for one in posed:
+        for found in one.intersections:
+            deepest.setdefault((found.one, found.other), []).append(found.depth)
+    at_rest = {(found.one, found.other): found.depth for found in mean.intersections}
+    pairs: list[dict[str, Any]] = [
+        {
+            "one": pair[0],
+            "other": pair[1],
+            "rest": at_rest.get(pair, 0.0),
+            "worst": max(deepest.get(pair, [0.0])),
+            "poses": len(deepest.get(pair, [])),
+        }
+        for pair in {**deepest, **at_rest}
+    ]
+    pairs.sort(key=lambda pair: max(pair["worst"], pair["rest"]), reverse=True)
+    worst = [max((found.depth for found in one.intersections), default=0.0) for one in posed]
+    return {
+        "deepest_at_rest": max(at_rest.values(), default=0.0),
+        "deepest": max(worst, default=0.0),
+        "deepest_mean": float(np.mean(worst)),
+        "poses_beyond_tolerance": float(np.mean(np.array(worst) > contact.TOLERANCE)),
+        "tolerance": contact.TOLERANCE,
+        "pairs": pairs,
+    }
+
+
+def _scapulae(at_rest: Sequence[Observation], posed: Sequence[Observation]) -> list[dict[str, Any]]:
+    """Section 3: the gap between scapula and ribs, mm."""
+    rows = []
+    for words, seen in (("random shapes at rest", at_rest), ("random shapes and poses", posed)):
+        gaps = np.array([pair for one in seen for pair in one.gaps.values()])
+        low, high = contact.SCAPULAR_GAP
+        rows.append(
+            {
+                "bodies": words,
+                "gap": _spread(gaps[:, 0]),
+                "within_range": float(((gaps[:, 0] >= low) & (gaps[:, 0] <= high)).mean()),
+                "in_cage": _spread(gaps[:, 1]),
+                "low": low,
+                "high": high,
+                "marked": bool(gaps[:, 0].min() < low or gaps[:, 0].max() > high),
+            }
+        )
+    return rows
 
 
 def _centres(seen: Sequence[Observation]) -> list[dict[str, Any]]:
@@ -141,7 +228,15 @@ def _hips(seen: Sequence[Observation]) -> list[dict[str, Any]]:
 
 def tables(report: dict[str, Any]) -> list[Table]:
     """The report as tables for people."""
-    return [_inside_table(report), _centres_table(report), _hip_table(report), *_dimension_tables(report)]
+    return [
+        _inside_table(report),
+        _depth_table(report),
+        _contact_table(report),
+        _scapula_table(report),
+        _centres_table(report),
+        _hip_table(report),
+        _dimension_table(report),
+    ]
 
 
 def _inside_table(report: dict[str, Any]) -> Table:
@@ -170,6 +265,87 @@ def _inside_table(report: dict[str, Any]) -> Table:
     )
     columns = ("bodies", "number", "bone inside, mean", "least", "wholly inside", "furthest outside, mm", "which bone")
     return Table(f"{report['body']}: bones inside the skin", columns, rows, tuple(notes))
+
+
+def _depth_table(report: dict[str, Any]) -> Table:
+    rows = [
+        [
+            one["site"],
+            one["typical"],
+            f"{one['low']:g} to {one['high']:g}",
+            *_cells(one["rest"]),
+            *_cells(one["posed"]),
+            one["mark"],
+            one["source"],
+        ]
+        for one in report["soft_tissue"]
+    ]
+    columns = (
+        "site",
+        "typical",
+        "range",
+        "rest mean",
+        "least",
+        "most",
+        "posed mean",
+        "least",
+        "most",
+        "mark",
+        "source",
+    )
+    marked = sum(bool(one["mark"]) for one in report["soft_tissue"])
+    notes = (
+        "Millimetres from the bone to the nearest skin, negative outside; both sides, all random shapes and poses.",
+        f"Marked are {marked} rows: a mean out of the range, or bone nearer than {soft_tissue.THROUGH:g} mm to the skin.",
+    )
+    return Table(f"{report['body']}: soft tissue over the bones", columns, rows, notes)
+
+
+def _cells(spread: dict[str, float] | None) -> list[str]:
+    return [number(None if spread is None else spread[key]) for key in ("mean", "least", "most")]
+
+
+def _contact_table(report: dict[str, Any]) -> Table:
+    part = report["bone_contact"]
+    rows = [
+        [
+            f"{pair['one']} and {pair['other']}",
+            number(pair["rest"]),
+            number(pair["worst"]),
+            f"{pair['poses'] / report['poses']:.0%}",
+            "!" if max(pair["rest"], pair["worst"]) > part["tolerance"] else "",
+        ]
+        for pair in part["pairs"][:LISTED_PAIRS]
+    ]
+    notes = (
+        f"Bones that share no joint, and how deep a vertex of one lies within the other: {part['deepest_at_rest']:.1f} mm "
+        f"in the mean body at rest, {part['deepest']:.1f} mm at most and {part['deepest_mean']:.1f} mm on average over "
+        f"the poses; more than {part['tolerance']:g} mm in {part['poses_beyond_tolerance']:.0%} of them. "
+        f"Listed are the worst of {len(part['pairs'])} pairs.",
+    )
+    columns = ("bones", "mean body at rest, mm", "worst pose, mm", "of poses", "mark")
+    return Table(f"{report['body']}: bones against bones", columns, rows, notes)
+
+
+def _scapula_table(report: dict[str, Any]) -> Table:
+    rows = [
+        [
+            one["bodies"],
+            *_cells(one["gap"]),
+            f"{one['low']:g} to {one['high']:g}",
+            f"{one['within_range']:.0%}",
+            number(one["in_cage"]["mean"]),
+            number(one["in_cage"]["most"]),
+            "!" if one["marked"] else "",
+        ]
+        for one in report["scapula"]
+    ]
+    columns = ("bodies", "gap, mean", "least", "most", "wanted", "within", "in the cage, mean", "most", "mark")
+    notes = (
+        "Millimetres from the costal surface of the scapula to the nearest rib, negative within it; "
+        "and how deep the scapula enters the hull of ribs 2 to 8.",
+    )
+    return Table(f"{report['body']}: scapulae and ribs", columns, rows, notes)
 
 
 def _centres_table(report: dict[str, Any]) -> Table:
@@ -204,7 +380,7 @@ def _hip_table(report: dict[str, Any]) -> Table:
     return Table(f"{report['body']}: hip centre from the pelvis", columns, rows, (note,))
 
 
-def _dimension_tables(report: dict[str, Any]) -> list[Table]:
+def _dimension_table(report: dict[str, Any]) -> Table:
     rows = []
     for one in report["anthropometry"]:
         digits = 3 if not one["unit"] else 0 if one["ours"] >= 100 else 1
@@ -251,7 +427,7 @@ def _dimension_tables(report: dict[str, Any]) -> list[Table]:
         f"Marked are {marked} rows: beyond {comparison.PERCENT:.0f} % or {comparison.DEVIATIONS:.0f} SD, "
         "without a known reason.",
     )
-    return [Table(f"{report['body']}: dimensions", columns, rows, notes)]
+    return Table(f"{report['body']}: dimensions", columns, rows, notes)
 
 
 def text(report: dict[str, Any]) -> str:

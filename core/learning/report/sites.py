@@ -68,6 +68,8 @@ RIGHT: dict[str, Site] = {
     "patella": Site("patella", _FRONT),
     "patella_top": Site("patella", _UP),
     "patella_apex": Site("patella", _DOWN),
+    "femur_front": Site("femur", _FRONT, ((_UP, 0.47, 0.53),)),
+    "tibia_back": Site("tibia", _BACK, ((_UP, 0.62, 0.72),)),
     "tibiale": Site("tibia", _UP, ((_MEDIAL, 0.7, 1.0),)),
     "tibial_tuberosity": Site("tibia", _FRONT, ((_UP, 0.82, 0.93),)),
     "medial_tibial_face": Site("tibia", (1, 0, 0.6), ((_UP, 0.45, 0.55),)),
