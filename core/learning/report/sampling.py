@@ -12,12 +12,13 @@ BETA_BOUND = 2.5
 GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
 _SIDES = "rl"
 
-# Capsules: the joints at their ends, or one joint and the middle of its bones, from which it goes as far again.
-_ENDS: dict[str, tuple[str, str]] = {"head": ("head", "head")}
+# Capsules: the joints on whose middle they start and end; when these are the same, they go twice as far as the middle
+# of the joint's bones.
+_ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {"head": (("head",), ("head",))}
 # The joints whose skin tells the radius.
 _SKIN: dict[str, tuple[str, ...]] = {"head": ("head",)}
 for _s in _SIDES:
-    _ENDS[f"trunk_{_s}"] = (f"femur_{_s}", f"scapula_{_s}")
+    _ENDS[f"trunk_{_s}"] = ((f"femur_{_s}",), (f"scapula_{_s}", "thorax"))
     _SKIN[f"trunk_{_s}"] = ("pelvis", "lumbar_body", "thorax")
     for _name, _start, _end in (
         ("thigh", "femur", "tibia"),
@@ -27,7 +28,7 @@ for _s in _SIDES:
         ("forearm", "ulna", "hand"),
         ("hand", "hand", "hand"),
     ):
-        _ENDS[f"{_name}_{_s}"] = (f"{_start}_{_s}", f"{_end}_{_s}")
+        _ENDS[f"{_name}_{_s}"] = ((f"{_start}_{_s}",), (f"{_end}_{_s}",))
         _SKIN[f"{_name}_{_s}"] = (f"{_start}_{_s}",)
 for _s in _SIDES:
     _SKIN[f"forearm_{_s}"] = (f"ulna_{_s}", f"radius_{_s}")
@@ -95,9 +96,10 @@ def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
     joints, transforms = out.joints.numpy(), out.transforms.numpy()
     starts, ends = [], []
     for name, (first, last) in _ENDS.items():
-        a, b = JOINT_INDEX[first], JOINT_INDEX[last]
-        start = joints[:, a]
-        end = joints[:, b] if a != b else start + transforms[:, a, :3, :3] @ (2 * _bone_middle(body, a))
+        start, end = (joints[:, [JOINT_INDEX[joint] for joint in ends_at]].mean(1) for ends_at in (first, last))
+        if first == last:
+            leaf = JOINT_INDEX[first[0]]
+            end = start + transforms[:, leaf, :3, :3] @ (2 * _bone_middle(body, leaf))
         if name[:-2] in _FAR_HALF:
             start = (start + end) / 2
         starts.append(start)

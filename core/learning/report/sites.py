@@ -94,8 +94,14 @@ def find_sites(body: Skel) -> dict[str, int]:
     """The bone vertex of every site, from the mean body at rest; paired ones have `_r` or `_l` at the end."""
     rest = body(torch.zeros(1, len(POSE_NAMES), dtype=torch.float64), skin=False, bones=True)
     assert rest.bones is not None
-    bones = rest.bones[0].numpy()
-    part = {name: np.flatnonzero(body.bone_parts == k) for k, name in enumerate(body.bone_part_names)}
+    return locate(rest.bones[0].numpy(), body.bone_parts, body.bone_part_names, body.data.landmarks)
+
+
+def locate(
+    bones: np.ndarray, bone_parts: np.ndarray, names: tuple[str, ...], landmarks: dict[str, np.ndarray]
+) -> dict[str, int]:
+    """The sites of bones (Nk, 3) in the T pose; `bone_parts` (Nk,) counts the `names`, landmarks are vertex ids."""
+    part = {name: np.flatnonzero(bone_parts == k) for k, name in enumerate(names)}
     found = {name: _farthest(bones, part[site.bone], site) for name, site in MIDLINE.items()}
     for side, mirror in (("r", 1.0), ("l", -1.0)):
         seen = bones * [mirror, 1, 1]
@@ -103,8 +109,7 @@ def find_sites(body: Skel) -> dict[str, int]:
             ids = part[site.bone] if site.bone in part else part[f"{site.bone}_{side}"]
             found[f"{name}_{side}"] = _farthest(seen, ids, site)
         for name in LANDMARKS:
-            ids = np.asarray(body.data.landmarks[f"{name}_{side}"])
-            found[f"{name}_{side}"] = int(ids[0])
+            found[f"{name}_{side}"] = int(landmarks[f"{name}_{side}"][0])
     return found
 
 

@@ -1,0 +1,134 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from osteon.core import cli
+from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.bodies.load import load_body
+from osteon.core.learning.report import report, sampling, sites
+from osteon.core.learning.report.tables import Table, as_markdown, as_text
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body("open-male")
+
+
+def test_distances_of_segments():
+    a, b, c, d = (np.array(p, float) for p in zip(*SEGMENT_PAIRS, strict=True))
+    assert sampling.segment_distances(a, b, c, d) == pytest.approx([2, 1, 1, 0, 5])
+
+
+SEGMENT_PAIRS = [
+    ((0, 0, 0), (1, 0, 0), (0, 2, 0), (1, 2, 0)),  # parallel
+    ((-1, 0, 0), (1, 0, 0), (0, -1, 1), (0, 1, 1)),  # across
+    ((0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0)),  # one behind the other
+    ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0)),  # crossing
+    ((0, 0, 0), (0, 0, 0), (3, 4, 0), (3, 4, 9)),  # a point
+]
+
+
+def test_random_poses_keep_limits_and_distance(body):
+    poses, shapes, rejected = sampling.random_poses(body, 5, seed=3)
+    assert poses.shape == (5, 46)
+    assert np.abs(shapes).max() <= sampling.BETA_BOUND
+    low, high = body.limits.T
+    assert ((poses >= low) & (poses <= high)).all()
+    assert (poses[:, :3] == 0).all()  # the root stays
+    assert 0 <= rejected < 0.95
+    starts, ends = sampling.capsule_ends(body, body(torch.tensor(poses), torch.tensor(shapes), skin=False))
+    radii = sampling.capsule_radii(body)
+    for start, end in zip(starts, ends, strict=True):
+        assert sampling.overlap(start, end, radii).max() <= 0
+
+
+@pytest.mark.parametrize(
+    ("angles", "through"),
+    [
+        ({}, set()),
+        ({"shoulder_r_x": 78, "shoulder_l_x": -78}, set()),  # hanging arms
+        ({"hip_flexion_r": 90, "knee_angle_r": 90}, set()),
+        ({"hip_adduction_r": 30, "hip_adduction_l": 30}, {("thigh_l", "thigh_r")}),
+        ({"shoulder_r_x": 115}, {("trunk_r", "upper_arm_r"), ("forearm_r", "trunk_r")}),
+    ],
+)
+def test_limbs_that_pass_through_the_body_are_seen(body, angles, through):
+    pose = torch.zeros(1, 46, dtype=torch.float64)
+    for name, degrees in angles.items():
+        pose[0, POSE_INDEX[name]] = np.radians(degrees)
+    starts, ends = sampling.capsule_ends(body, body(pose, skin=False))
+    overlap = sampling.overlap(starts[0], ends[0], sampling.capsule_radii(body))
+    found = {tuple(sorted(sampling.CAPSULES[k] for k in pair)) for pair in sampling.PAIRS[overlap > 0]}
+    assert found >= through
+    assert bool(found) == bool(through), found
+
+
+def test_sites_lie_where_their_names_say(body):
+    found = sites.find_sites(body)
+    rest = body(torch.zeros(1, 46, dtype=torch.float64), skin=False, bones=True)
+    at = {name: rest.bones[0, k].numpy() for name, k in found.items()}
+    for name in at:
+        if name.endswith("_r"):
+            assert at[name] * [-1, 1, 1] == pytest.approx(at[name[:-1] + "l"], abs=0.002), name
+    assert at["asis_r"][2] > at["psis_r"][2] + 0.08
+    assert at["iliocristale_r"][1] > at["asis_r"][1] > at["trochanterion_r"][1] > at["ischium_r"][1]
+    assert at["vertex"][1] > at["forehead"][1] > at["chin"][1] > at["spinous_c7"][1] > at["sternum"][1]
+    assert at["olecranon_r"][2] < min(at["humerus_lateral_epicondyle_r"][2], at["humerus_medial_epicondyle_r"][2])
+    assert at["acromion_r"][0] < at["clavicle_r"][0] < 0
+    assert at["tibial_tuberosity_r"][1] < at["tibiale_r"][1]
+    assert at["patella_r"][2] > at["femur_lateral_epicondyle_r"][2]
+    parts = {name: body.bone_part_names[body.bone_parts[k]] for name, k in found.items()}
+    assert parts["mt2_plantar_l"] == "metatarsal_2_l"
+    assert parts["gonion_l"] == "mandible"
+
+
+def test_tables():
+    table = Table("Heights", ("what", "mm", "note"), [("stature", "1800.0", "a|b"), ("knee", "-5", "")], ("A note.",))
+    assert as_text(table).splitlines()[2:] == [
+        "what         mm  note",
+        "---------------------",
+        "stature  1800.0  a|b",
+        "knee         -5",
+        "A note.",
+    ]
+    assert "| stature | 1800.0 | a/b |" in as_markdown(table)
+
+
+def few(monkeypatch):
+    for name, value in {"QUICK_SHAPES": 2, "QUICK_POSES": 2, "QUICK_MEASURED": 1}.items():
+        monkeypatch.setattr(report, name, value)
+
+
+def check(answer):
+    part = answer["inside"]["posed"]
+    assert 0 < part["share_inside_worst"] <= part["share_inside_mean"] <= 1
+    assert {row["joint"] for row in answer["joint_centres"]} == {"hip", "shoulder", "knee", "ankle", "elbow", "wrist"}
+    assert all(np.isfinite(row["ours"]) for row in answer["anthropometry"])
+    assert all(row["rest"]["least"] <= row["rest"]["mean"] <= row["rest"]["most"] for row in answer["soft_tissue"])
+    assert len(answer["hip_centre"]) == 3
+
+
+def test_bench_writes_its_report(monkeypatch, tmp_path, capsys):
+    few(monkeypatch)
+    folder = tmp_path / "report"
+    assert cli.main(["bench", "body", "open-female", "--quick", "--out", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    (written,) = json.loads((folder / "report.json").read_text())
+    check(written)
+    for title in ("bones inside the skin", "soft tissue", "bones against bones", "scapulae and ribs", "dimensions"):
+        assert title in printed
+        assert title in (folder / "report.md").read_text()
+
+
+def test_bench_of_an_unknown_body_is_an_error(capsys):
+    assert cli.main(["bench", "body", "nobody", "--quick"]) == 2
+    assert "nobody" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_quick_bench_as_json_in_two_processes(capsys):
+    assert cli.main(["bench", "body", "open-male", "--quick", "--processes", "2", "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)["bodies"]
+    assert answer["shapes"] == report.QUICK_SHAPES
+    check(answer)
