@@ -14,6 +14,8 @@ from torch import Tensor
 from ..anatomy.joints import CHILD, JOINT_INDEX, JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
 from ..anatomy.limits import limits
 from ..errors import InputError
+from .followers import Followers
+from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
 
@@ -169,7 +171,7 @@ class Skel:
             joints=joints,
             frames=rotation @ rest.orientations,
             transforms=torch.cat([transforms, last], -2),
-            bones=self._bones(c, rest, rotation, joints) if bones else None,
+            bones=self._bones(c, betas, pose, rest, rotation, joints) if bones else None,
             rest=rest,
         )
 
@@ -177,6 +179,15 @@ class Skel:
         """Joints, bone orientations and bone scales of shapes (B, 10) in the T pose, without a mesh pass."""
         like = betas if betas is not None else torch.zeros(1, N_BETAS)
         return self._rest(self._on(like), self._shape_of(like, betas), joint_offsets)
+
+    def followers(self, betas: Tensor | None = None) -> Followers:
+        """Where clavicles and patellae of shapes (B, 10) are in the T pose, as far as they move by rules of their own."""
+        like = betas if betas is not None else torch.zeros(1, N_BETAS)
+        c, betas = self._on(like), self._shape_of(like, betas)
+        if c.parts is None:
+            return Followers(None, None, None, None)
+        rest = self._rest(c, betas, None)
+        return c.parts.followers(c.parts.at_rest(betas, rest.joints), rest.joints, rest.orientations)
 
     def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
         if betas is None:
@@ -260,7 +271,13 @@ class Skel:
         return _blend(c.skin_weights, rest, rotation, joints, shaped)
 
     @staticmethod
-    def _bones(c: "_Constants", rest: SkelRest, rotation: Tensor, joints: Tensor) -> Tensor:
+    def _bones(
+        c: "_Constants", betas: Tensor, pose: Tensor, rest: SkelRest, rotation: Tensor, joints: Tensor
+    ) -> Tensor:
+        if c.parts is not None:
+            at_rest = c.parts.at_rest(betas, rest.joints)
+            followers = c.parts.followers(at_rest, rest.joints, rest.orientations)
+            return c.parts.posed(c.parts.transforms(followers, _skinning(rest, rotation, joints), pose), at_rest)
         batch = len(rotation)
         stretch = rest.orientations * rest.scales[..., None, :]  # bone frame to T pose, scaled
         posed = rotation @ stretch
@@ -341,6 +358,7 @@ class _Constants:
             source[joint_id * 3 + axis] = source[from_joint * 3 + axis]
         self.scale_source = index(source)
 
+        self.parts = None if data.part_shapedirs is None else Parts(data, tensor, index)
         # A bone vertex is rigid when the joint that carries it has all its weight.
         weights = data.bone_weights
         labels = data.bone_labels
@@ -447,9 +465,13 @@ def _chain(local: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([rotations[j] for j in order], 1), torch.stack([positions[j] for j in order], 1)
 
 
+def _skinning(rest: SkelRest, rotation: Tensor, joints: Tensor) -> Tensor:
+    """What moves a point of the T pose with each joint (B, 24, 3, 4)."""
+    shift = joints - (rotation @ rest.joints[..., None])[..., 0]
+    return torch.cat([rotation, shift[..., None]], -1)
+
+
 def _blend(weights: Tensor, rest: SkelRest, rotation: Tensor, joints: Tensor, points: Tensor) -> Tensor:
     """Linear blend skinning of `points` (B or 1, V, 3) of the T pose; weights (V, 24)."""
-    shift = joints - (rotation @ rest.joints[..., None])[..., 0]
-    matrices = weights @ torch.cat([rotation, shift[..., None]], -1).flatten(2)
-    matrices = matrices.unflatten(2, (3, 4))
+    matrices = (weights @ _skinning(rest, rotation, joints).flatten(2)).unflatten(2, (3, 4))
     return (matrices[..., :3] @ points[..., None])[..., 0] + matrices[..., 3]

@@ -73,6 +73,12 @@ class SkelData:
     apose_transfo: np.ndarray = field(default_factory=lambda: np.tile(np.eye(4), (N_JOINTS, 1, 1)))
     parameter_mapping: np.ndarray = field(default_factory=lambda: np.arange(len(POSE_NAMES)))
     landmarks: dict[str, np.ndarray] = field(default_factory=dict)  # name -> ids of bone vertices
+    # How the single bones grow, None in official files, where bones are scaled by their joint. A vertex x0, turned into
+    # the T pose about its joint J, stands at J + x0 + D[:, :3] x0 + D[:, 3] with D = part_shapedirs[part] @ betas.
+    part_shapedirs: np.ndarray | None = None  # (P, 3, 4, 10)
+    # Rows of knee angle and rotation of the patella, radians, and the way of its centre forward and up from where it is
+    # at knee angle 0, metres for the mean body; None: patellae are carried by their weights.
+    patella_path: np.ndarray | None = None  # (K, 4)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SkelData):
@@ -190,8 +196,53 @@ def skel_from_content(content: dict[str, Any], path: Path) -> SkelData:
             for key in sorted(content)
             if key.startswith("osteon_landmark_")
         },
+        part_shapedirs=reader.optional_floats(
+            "osteon_part_shapedirs", (N_JOINTS if part_names is None else len(part_names), 3, 4, N_BETAS)
+        ),
+        patella_path=reader.optional_floats("osteon_patella_path", (None, 4)),
     )
+    _check_parts(data, path)
     return _merged(data)
+
+
+def has_clavicle_ends(landmarks: dict[str, np.ndarray]) -> bool:
+    """Whether landmarks name both ends of both clavicles."""
+    return all(f"clavicle_{end}_end_{side}" in landmarks for end in ("sternal", "acromial") for side in "rl")
+
+
+def _check_parts(data: SkelData, path: Path) -> None:
+    """Whether the bones can be moved one by one, as far as the file says so."""
+    if data.part_shapedirs is None:
+        if data.patella_path is not None:
+            raise FileError(f"The array osteon_patella_path in {path} needs osteon_part_shapedirs beside it.")
+        return
+    weights = data.bone_weights.toarray()
+    for part, name in enumerate(data.bone_part_names):
+        ids = np.flatnonzero(data.bone_parts == part)
+        if len(np.unique(data.bone_labels[ids])) > 1 or (weights[ids] != weights[ids[:1]]).any():
+            raise FileError(f"The vertices of the bone {name} in {path} do not move as one: joint or weights differ.")
+    if has_clavicle_ends(data.landmarks):
+        for side in "rl":
+            members = _members(data, f"clavicle_{side}", path)
+            for end in ("sternal", "acromial"):
+                ids = data.landmarks[f"clavicle_{end}_end_{side}"]
+                if not len(ids) or not np.isin(ids, members).all():
+                    landmark = f"osteon_landmark_clavicle_{end}_end_{side}"
+                    raise FileError(f"The array {landmark} in {path} is not on the bone clavicle_{side}.")
+    if data.patella_path is not None:
+        for side in "rl":
+            _members(data, f"patella_{side}", path)
+        if len(data.patella_path) < 2 or (np.diff(data.patella_path[:, 0]) <= 0).any():
+            raise FileError(f"The knee angles of osteon_patella_path in {path} do not increase.")
+
+
+def _members(data: SkelData, part: str, path: Path) -> np.ndarray:
+    """The ids of the vertices of a bone that must be there."""
+    if part in data.bone_part_names:
+        ids = np.flatnonzero(data.bone_parts == data.bone_part_names.index(part))
+        if len(ids):
+            return ids
+    raise FileError(f"The SKEL file {path} says how {part} moves but has no such bone.")
 
 
 def _gender(content: dict[str, Any], path: Path) -> str:
@@ -258,6 +309,9 @@ class _Reader:
         if not np.isfinite(array).all():
             raise FileError(f"The array {key} in {self.path} holds values that are not finite.")
         return array
+
+    def optional_floats(self, key: str, shape: tuple[int | None, ...]) -> np.ndarray | None:
+        return self.floats(key, shape) if key in self.content else None
 
     def integers(self, key: str, shape: tuple[int | None, ...]) -> np.ndarray:
         array = np.asarray(self._get(key))
@@ -344,8 +398,13 @@ def _content(data: SkelData) -> dict[str, Any]:
         "osteon_scale_pairs": data.scale_pairs,
         "osteon_scale_copies": data.scale_copies,
     }
-    if data.posedirs is not None:
-        content["posedirs"] = data.posedirs
+    for key, value in (
+        ("posedirs", data.posedirs),
+        ("osteon_part_shapedirs", data.part_shapedirs),
+        ("osteon_patella_path", data.patella_path),
+    ):
+        if value is not None:
+            content[key] = value
     return content | {f"osteon_landmark_{name}": ids for name, ids in data.landmarks.items()}
 
 

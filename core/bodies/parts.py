@@ -1,0 +1,121 @@
+"""Single bones that grow by learned maps of the shape, each moved as a whole by one transform.
+
+Transforms are (..., 3, 4), linear part and translation. P is the number of bones, B that of bodies.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..anatomy.joints import JOINT_INDEX, pose_slice
+from .followers import (
+    CLAVICLE_ENDS,
+    SIDES,
+    Followers,
+    after,
+    along_path,
+    clavicle_transforms,
+    moved,
+    patella_axes,
+    patella_transforms,
+    path_slopes,
+)
+from .skel_file import SkelData, has_clavicle_ends
+
+_FEMORA, _TIBIAE, _SCAPULAE = (
+    [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
+)
+_THORAX = [JOINT_INDEX["thorax"]]
+KNEE_ANGLES = [pose_slice(tibia).start for tibia in _TIBIAE]
+
+
+class Parts:
+    """The single bones of a body whose data has `part_shapedirs`, as tensors of one precision on one device."""
+
+    def __init__(self, data: SkelData, tensor: Callable[..., Tensor], index: Callable[..., Tensor]) -> None:
+        assert data.part_shapedirs is not None
+        # With the joint's base rotation put in: a bone's place at rest is linear in the shape.
+        size = np.bincount(data.bone_parts, minlength=len(data.bone_part_names))
+        first = np.zeros(len(size), int)
+        first[data.bone_parts[::-1]] = np.arange(len(data.bone_parts))[::-1]
+        joints = data.bone_labels[first]
+        base = data.per_joint_rot[joints]
+        template = np.concatenate([base, np.zeros((len(size), 3, 1))], 2)
+        shapedirs = data.part_shapedirs.copy()
+        shapedirs[:, :, :3] = np.einsum("pabk,pbc->pack", data.part_shapedirs[:, :, :3], base)
+        self.joints = index(joints)
+        self.template = tensor(template)
+        self.shapedirs = tensor(shapedirs.reshape(-1, shapedirs.shape[-1]).T)
+        self.weights = tensor(data.bone_weights[first].toarray())
+
+        order = np.argsort(data.bone_parts, kind="stable")
+        vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
+        self.vertices = tensor(vertices).split(size.tolist())  # (n, 4) of each bone
+        in_order = (np.diff(order) == 1).all()
+        self.places = None if in_order else index(np.argsort(order))
+
+        def parts_named(name: str) -> list[int]:
+            return [data.bone_part_names.index(f"{name}_{side}") for side in SIDES]
+
+        self.clavicles = self.patellae = None
+        if has_clavicle_ends(data.landmarks):
+            self.clavicles = index(parts_named("clavicle"))
+            ends = [[data.landmarks[f"{end}_{side}"] for end in CLAVICLE_ENDS] for side in SIDES]
+            self.clavicle_ends = tensor(np.array([[data.bone_template[ids].mean(0) for ids in pair] for pair in ends]))
+        if data.patella_path is not None:
+            patellae = parts_named("patella")
+            self.patellae = index(patellae)
+            centres = np.array([data.bone_template[data.bone_parts == part].mean(0) for part in patellae])
+            self.patella_centres = tensor(centres)
+            rest_joints = data.joint_regressor @ data.skin_template
+            at_mean = np.einsum("pab,pb->pa", base[patellae], centres) + rest_joints[joints[patellae]]
+            self.patella_distances = tensor(np.linalg.norm(at_mean - rest_joints[_TIBIAE], axis=1))
+            self.path, self.path_slopes = tensor(data.patella_path), tensor(path_slopes(data.patella_path))
+            self.knee_axes = tensor(np.array([data.apose_rel_transfo[t, :3, :3].T @ (0.0, 0.0, -1.0) for t in _TIBIAE]))
+
+    def at_rest(self, betas: Tensor, joints: Tensor) -> Tensor:
+        """What takes each bone from its joint's frame to the T pose (B, P, 3, 4); rest joints (B, 24, 3)."""
+        grown = self.template + (betas @ self.shapedirs).unflatten(1, self.template.shape)
+        return torch.cat([grown[..., :3], grown[..., 3:] + joints[:, self.joints, :, None]], -1)
+
+    def followers(self, at_rest: Tensor, joints: Tensor, orientations: Tensor) -> Followers:
+        """Clavicles and patellae in the T pose, from rest joints (B, 24, 3) and bone frames (B, 24, 3, 3)."""
+        ends = centres = axes = scales = None
+        if self.clavicles is not None:
+            ends = moved(at_rest[:, self.clavicles, None], self.clavicle_ends)
+        if self.patellae is not None:
+            centres = moved(at_rest[:, self.patellae], self.patella_centres)
+            hinges = (orientations[:, _TIBIAE] @ self.knee_axes[..., None])[..., 0]
+            axes = patella_axes(orientations[:, _FEMORA], hinges)
+            scales = (centres - joints[:, _TIBIAE]).norm(dim=-1) / self.patella_distances
+        return Followers(ends, centres, axes, scales)
+
+    def transforms(self, followers: Followers, skinning: Tensor, pose: Tensor) -> Tensor:
+        """What moves each bone of the T pose to its place (B, P, 3, 4).
+
+        Parameters
+        ----------
+        skinning: (B, 24, 3, 4) what moves the joints' bodies
+        pose: (B, 46) radians
+        """
+        transforms = (self.weights @ skinning.flatten(2)).unflatten(2, (3, 4))
+        if followers.clavicle_ends is not None and self.clavicles is not None:
+            clavicles = clavicle_transforms(followers.clavicle_ends, skinning[:, _THORAX], skinning[:, _SCAPULAE])
+            transforms = transforms.index_copy(1, self.clavicles, clavicles)
+        if followers.patella_centres is not None and self.patellae is not None:
+            motion = along_path(self.path, self.path_slopes, pose[:, KNEE_ANGLES])
+            patellae = patella_transforms(followers, motion, skinning[:, _FEMORA])
+            transforms = transforms.index_copy(1, self.patellae, patellae)
+        return transforms
+
+    def posed(self, transforms: Tensor, at_rest: Tensor) -> Tensor:
+        """The vertices of all bones (B, Nk, 3)."""
+        whole = after(transforms, at_rest).permute(1, 0, 3, 2).contiguous()
+        batch = whole.shape[1]
+        if batch == 1:
+            whole = whole[:, 0]  # plain products take half the time of batched ones
+        bones = torch.cat([v @ m for v, m in zip(self.vertices, whole.unbind(0), strict=True)], -2)
+        bones = bones.reshape(batch, bones.shape[-2], 3)
+        return bones if self.places is None else bones[:, self.places]
