@@ -312,7 +312,7 @@ def _contact_table(report: dict[str, Any]) -> Table:
             f"{pair['one']} and {pair['other']}",
             number(pair["rest"]),
             number(pair["worst"]),
-            f"{pair['poses'] / report['poses']:.0%}",
+            f"{pair['poses']} of {report['poses']}",
             "!" if max(pair["rest"], pair["worst"]) > part["tolerance"] else "",
         ]
         for pair in part["pairs"][:LISTED_PAIRS]
@@ -323,7 +323,7 @@ def _contact_table(report: dict[str, Any]) -> Table:
         f"the poses; more than {part['tolerance']:g} mm in {part['poses_beyond_tolerance']:.0%} of them. "
         f"Listed are the worst of {len(part['pairs'])} pairs.",
     )
-    columns = ("bones", "mean body at rest, mm", "worst pose, mm", "of poses", "mark")
+    columns = ("bones", "mean body at rest, mm", "worst pose, mm", "in poses", "mark")
     return Table(f"{report['body']}: bones against bones", columns, rows, notes)
 
 

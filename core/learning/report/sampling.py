@@ -10,6 +10,8 @@ from ...bodies.skel import Skel, SkelOutput
 
 BETA_BOUND = 2.5
 GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
+FIRM = ("head", "hand")  # these do not yield, and are thicker than their middle: thumbs, face
+FIRM_PERCENTILE = 90.0  # of the skin's distances from the axis, the radius of what is firm
 _SIDES = "rl"
 
 # Capsules: the joints on whose middle they start and end; when these are the same, they go twice as far as the middle
@@ -108,7 +110,10 @@ def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
 
 
 def capsule_radii(body: Skel) -> np.ndarray:
-    """(C,) `GIVE` times the median distance of the mean body's skin from the axes of the capsules, metres."""
+    """(C,) radii of the capsules in the mean body, metres.
+
+    `GIVE` times the median distance of the skin from the axis; of what is firm, the 90th percentile.
+    """
     rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64))
     assert rest.skin is not None
     skin = rest.skin[0].numpy()
@@ -121,8 +126,10 @@ def capsule_radii(body: Skel) -> np.ndarray:
             points = points[points[:, 0] * np.sign(start[0]) > 0]
         along = end - start
         share = np.clip((points - start) @ along / (along @ along), 0, 1)
-        radii.append(np.median(np.linalg.norm(points - start - share[:, None] * along, axis=1)))
-    return GIVE * np.array(radii)
+        distance = np.linalg.norm(points - start - share[:, None] * along, axis=1)
+        firm = name.removesuffix("_r").removesuffix("_l") in FIRM
+        radii.append(np.percentile(distance, FIRM_PERCENTILE) if firm else GIVE * np.median(distance))
+    return np.array(radii)
 
 
 def overlap(starts: np.ndarray, ends: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import torch
 
 from ...anatomy.joints import POSE_NAMES
 from ...bodies.skel import Skel
+from ...errors import InputError
 
 _MEDIAL, _LATERAL = (1, 0, 0), (-1, 0, 0)
 _DISTAL, _PROXIMAL = (-1, 0, 0), (1, 0, 0)  # along the arm
@@ -91,7 +92,15 @@ LANDMARKS = (
 
 
 def find_sites(body: Skel) -> dict[str, int]:
-    """The bone vertex of every site, from the mean body at rest; paired ones have `_r` or `_l` at the end."""
+    """The bone vertex of every site, from the mean body at rest; paired ones have `_r` or `_l` at the end.
+
+    Raises
+    ------
+    InputError
+        When the body's bones or landmarks have no names, as in SKEL's own files.
+    """
+    if "skull" not in body.bone_part_names or not body.data.landmarks:
+        raise InputError(f"The bones of {body.name} are not told apart by name, so no report on them is possible.")
     rest = body(torch.zeros(1, len(POSE_NAMES), dtype=torch.float64), skin=False, bones=True)
     assert rest.bones is not None
     return locate(rest.bones[0].numpy(), body.bone_parts, body.bone_part_names, body.data.landmarks)
@@ -109,7 +118,9 @@ def locate(
             ids = part[site.bone] if site.bone in part else part[f"{site.bone}_{side}"]
             found[f"{name}_{side}"] = _farthest(seen, ids, site)
         for name in LANDMARKS:
-            found[f"{name}_{side}"] = int(landmarks[f"{name}_{side}"][0])
+            ids = landmarks[f"{name}_{side}"]
+            off = np.linalg.norm(bones[ids] - bones[ids].mean(0), axis=1)
+            found[f"{name}_{side}"] = int(ids[np.argmin(off)])
     return found
 
 
