@@ -17,7 +17,7 @@ SCALED = "ANSUR II, scaled by stature"
 UNSCALED = "ANSUR II, mean"  # of heads, which hardly grow with stature
 DE_LEVA = "de Leva 1996, table 4, by stature"
 TEXTBOOK = "textbook"
-HARRINGTON = "Harrington 2007, table 2"
+HARRINGTON = "Harrington 2007"
 
 # Mean and standard deviation: men, women.
 ANSUR_II: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {

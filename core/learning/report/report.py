@@ -376,7 +376,7 @@ def _hip_table(report: dict[str, Any]) -> Table:
         for one in report["hip_centre"]
     ]
     columns = ("axis", "mean body, mm", "worst random body, mm", "wanted within, mm", "mark")
-    note = "Hip centre minus that of Harrington et al. 2007, table 2, from the body's own bony ASIS and PSIS."
+    note = "Hip centre minus that of Harrington et al. 2007, from the body's own bony ASIS and PSIS."
     return Table(f"{report['body']}: hip centre from the pelvis", columns, rows, (note,))
 
 
