@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from .correctives import add_correctives
+from .followers import follower_names
 from .materials import bone_material, skin_material
 from .meshes import add_parts, add_weights, bind, build_mesh
 from .rig import build_armature
@@ -77,7 +79,9 @@ def _add_body(
         shape[0] = torch.as_tensor(np.asarray(betas, dtype=np.float64))
     pose = torch.zeros(1, len(body.pose_names), dtype=torch.float64)
     out = body(pose, shape, bones=True)
-    bone_vertices, bone_faces, bone_weights, parts = _used_bones(body, out.bones[0].numpy())
+    bone_vertices, bone_faces, parts, bone_weights = _used_bones(body, out.bones[0].numpy())
+    followers = follower_names(body)
+    bone_weights = _carried(bone_weights, parts, [body.bone_part_names.index(name) for name in followers])
 
     if context.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
@@ -94,21 +98,22 @@ def _add_body(
     context.scene.collection.children.link(collection)
     collection.objects.link(armature)
     context.view_layer.objects.active = armature
-    build_armature(armature, body, out.rest)
+    build_armature(armature, body, out.rest, body.followers(shape))
     meshes = []
-    for suffix, vertices, faces, weights in (
-        ("Skin", out.skin[0].numpy(), body.faces, body.data.skin_weights),
-        ("Bones", bone_vertices, bone_faces, bone_weights),
+    for suffix, vertices, faces, weights, groups in (
+        ("Skin", out.skin[0].numpy(), body.faces, body.data.skin_weights, body.joint_names),
+        ("Bones", bone_vertices, bone_faces, bone_weights, (*body.joint_names, *followers)),
     ):
         mesh = build_mesh(f"{collection.name} {suffix}", vertices, faces)
         made.append(mesh)
         obj = bpy.data.objects.new(mesh.name, mesh)
         made.append(obj)
-        add_weights(obj, weights, body.joint_names)
+        add_weights(obj, weights, groups)
         bind(obj, armature)
         collection.objects.link(obj)
         meshes.append(obj)
     skin, bones = meshes
+    add_correctives(skin, armature, body, out.rest)
     add_parts(bones, parts, body.bone_part_names)
     skin.data.materials.append(skin_material())
     bones.data.materials.append(bone_material())
@@ -118,12 +123,18 @@ def _add_body(
 
 def _used_bones(
     body: "Skel", vertices: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, "scipy.sparse.csr_matrix", np.ndarray]:
-    """Vertices, faces, weights and parts of the bone mesh, without the vertices that no face uses."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, "scipy.sparse.csr_matrix"]:
+    """Vertices, faces, parts and weights of the bone mesh, without the vertices that no face uses."""
     used, faces = np.unique(body.bone_faces, return_inverse=True)
-    return (
-        vertices[used],
-        faces.reshape(-1, 3),
-        body.data.bone_weights[used],
-        body.bone_parts[used],
-    )
+    return vertices[used], faces.reshape(-1, 3), body.bone_parts[used], body.data.bone_weights[used]
+
+
+def _carried(weights: "scipy.sparse.csr_matrix", parts: np.ndarray, followers: list[int]) -> "scipy.sparse.csr_matrix":
+    """The weights (V, 24) with a column more for each of the parts that have a bone of their own, which carries them."""
+    import scipy.sparse
+
+    own = scipy.sparse.csr_matrix(parts[:, None] == np.array(followers, int), dtype=float)
+    others = scipy.sparse.diags(1.0 - np.isin(parts, followers))
+    weights = scipy.sparse.csr_matrix(scipy.sparse.hstack([others @ weights, own]))
+    weights.eliminate_zeros()
+    return weights

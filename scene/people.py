@@ -37,7 +37,7 @@ def add_people(
         for key in ("pose", "betas", "trans")
     )
     with torch.no_grad():
-        out = body(pose, betas, trans, pose_correctives=False)  # as the rig shows it
+        out = body(pose, betas, trans)
     floor = to_blender(out.skin.reshape(-1, 3).numpy())[:, 2].min()
     root = to_blender(out.joints[0, 0].numpy())
     shift = (-float(root[0]), -float(root[1]), -float(floor))

@@ -9,18 +9,19 @@ from mathutils import Matrix
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
 from .axes import from_blender, to_blender
-from .rig_plan import BonePlan, Channel, lay_out, plan_rig
+from .drivers import LIMITS, drive, drive_displayed_angle
+from .followers import plan_followers, set_up_followers
+from .rig_plan import MECHANISM, BonePlan, Channel, lay_out, plan_rig
 
 if TYPE_CHECKING:
+    from ..core.bodies.followers import Followers
     from ..core.bodies.skel import Skel, SkelRest
 
 # Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z), their signs. They
 # are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
-LIMITS = "Joint Limits"
-# Spine joints and scapulae also move. A hidden parent bone of this prefix does that, since a bone's own location cannot
-# be driven by its own rotation without a dependency cycle.
-MECHANISM = "MCH-"
+# Spine joints and scapulae also move. A hidden parent bone does that, since a bone's own location cannot be driven by its
+# own rotation without a dependency cycle.
 _DISPLACED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
 
 _COLLECTIONS = {
@@ -39,29 +40,29 @@ _COLOURS = {
 }
 
 
-def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest") -> None:
+def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest", followers: "Followers") -> None:
     """Gives an empty armature object the bones of a body shape; the object must be linked to the scene and active.
 
-    rest: one shape (B = 1) as `Skel.rest` gives it
+    rest, followers: one shape (B = 1) as `Skel.rest` and `Skel.followers` give it
     """
     default_rotations = body.data.apose_rel_transfo[:, :3, :3]
     (joints, orientations), mean = (
         [t[0].double().cpu().numpy() for t in (shape.joints, shape.orientations)] for shape in (rest, body.rest())
     )
     plans = plan_rig(joints, orientations, default_rotations, lay_out(*mean, default_rotations))
+    follower_plans = plan_followers(followers)
     bpy.ops.object.mode_set(mode="EDIT")
     try:
-        for plan in plans:
+        for plan in [*plans, *follower_plans]:
             _add_edit_bone(armature.data, plan)
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
     for plan in plans:
         _set_up_pose_bone(armature.pose.bones[plan.name], plan, body.limits)
     _add_displacements(armature, plans, joints)
-    hidden = armature.data.collections.new("Mechanism")
-    hidden.is_visible = False
-    for name in _DISPLACED:
-        hidden.assign(armature.data.bones[MECHANISM + name])
+    set_up_followers(armature, body, followers, follower_plans, plans)
+    _add_hidden_collection(armature, "Mechanism", [b.name for b in armature.data.bones if b.name.startswith(MECHANISM)])
+    _add_hidden_collection(armature, "Followers", [p.name for p in follower_plans if not p.name.startswith(MECHANISM)])
     for name, members in _COLLECTIONS.items():
         collection = armature.data.collections.new(name)
         for member in members:
@@ -69,6 +70,15 @@ def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest") -
             armature.data.bones[member].color.palette = _COLOURS[name]
     armature.data.display_type = "STICK"
     armature.show_in_front = True
+
+
+def _add_hidden_collection(armature: bpy.types.Object, name: str, members: list[str]) -> None:
+    if not members:
+        return
+    collection = armature.data.collections.new(name)
+    collection.is_visible = False
+    for member in members:
+        collection.assign(armature.data.bones[member])
 
 
 def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
@@ -83,7 +93,7 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
         bone.tail = (0.0, plan.length, 0.0)
         bone.matrix = Matrix(matrix)
         bone.parent = parent
-        bone.use_deform = name == plan.name
+        bone.use_deform = not name.startswith(MECHANISM)
         parent = bone
 
 
@@ -134,7 +144,7 @@ def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints
         mechanism.lock_location = mechanism.lock_rotation = mechanism.lock_scale = (True,) * 3
         mechanism.lock_ik_x = mechanism.lock_ik_y = mechanism.lock_ik_z = True
         for channel in plans[index[name]].channels[:2]:
-            _drive_angle(armature, mechanism, name, channel)
+            drive_displayed_angle(mechanism, armature, name, channel)
     for name in ("lumbar_body", "thorax", "head"):
         j = index[name]
         length = abs(joints[j, 1] - joints[PARENTS[j], 1])
@@ -159,50 +169,12 @@ def _arc(angle: str, side: float, up: float) -> str:
     return f"((({side:.7f})*(1-cos({angle}))+({up:.7f})*sin({angle}))/{angle} if {angle} else {up:.7f})"
 
 
-def _drive_angle(armature: bpy.types.Object, mechanism: bpy.types.PoseBone, name: str, channel: Channel) -> None:
-    """A property of the mechanism bone, named as in q, that holds the angle as displayed: within a limit that is on."""
-    parameter = POSE_NAMES[channel.parameter]
-    mechanism[parameter] = 0.0
-    bone = f'pose.bones["{name}"]'
-    limit = f'{bone}.constraints["{LIMITS}"]'
-    letter = "xyz"[channel.axis]
-    sources = {
-        "angle": f"{bone}.rotation_euler[{channel.axis}]",
-        "low": f"{limit}.min_{letter}",
-        "high": f"{limit}.max_{letter}",
-        "used": f"{limit}.use_limit_{letter}",
-        "on": f"{limit}.enabled",
-        "influence": f"{limit}.influence",
-    }
-    expression = f"{channel.sign:.0f}*(angle+used*on*influence*(min(max(angle,low),high)-angle))"
-    _drive(armature, mechanism, f'["{parameter}"]', -1, sources, expression)
-
-
 def _drive_location(armature: bpy.types.Object, plan: BonePlan, axis: int, expression: str) -> None:
     mechanism = armature.pose.bones[MECHANISM + plan.name]
     path = f'pose.bones["{mechanism.name}"]'
     names = [POSE_NAMES[channel.parameter] for channel in plan.channels[:2]]
-    sources = {variable: f'{path}["{name}"]' for variable, name in zip("ab", names, strict=True)}
-    _drive(armature, mechanism, "location", axis, sources, expression)
-
-
-def _drive(
-    armature: bpy.types.Object,
-    bone: bpy.types.PoseBone,
-    path: str,
-    index: int,
-    sources: dict[str, str],
-    expression: str,
-) -> None:
-    driver = bone.driver_add(path, index).driver
-    driver.type = "SCRIPTED"
-    for name, source in sources.items():
-        variable = driver.variables.new()
-        variable.name = name
-        variable.targets[0].id = armature
-        variable.targets[0].data_path = source
-        variable.targets[0].use_fallback_value = True  # 0, where the user deleted the constraint
-    driver.expression = expression
+    sources = {variable: (armature, f'{path}["{name}"]') for variable, name in zip("ab", names, strict=True)}
+    drive(mechanism, "location", axis, sources, expression)
 
 
 def is_rig(obj: bpy.types.Object | None) -> bool:

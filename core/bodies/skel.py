@@ -24,7 +24,7 @@ N_POSE = len(POSE_NAMES)
 # The local rotation of which SKEL joint drives each SMPL joint's pose correctives; -1: none. Where two SKEL joints
 # map to one SMPL joint (talus and calcn to the ankle) the official code keeps the later one.
 _SMPL_JOINT_OF = (0, 2, 5, 8, 8, 11, 1, 4, 7, 7, 10, 3, 6, 15, 14, 17, 19, 0, 21, 13, 16, 18, 0, 20)
-_SMPL_SOURCE = tuple({smpl: skel for skel, smpl in enumerate(_SMPL_JOINT_OF)}.get(k, -1) for k in range(1, N_JOINTS))
+SMPL_SOURCE = tuple({smpl: skel for skel, smpl in enumerate(_SMPL_JOINT_OF)}.get(k, -1) for k in range(1, N_JOINTS))
 
 _LEAVES = [j for j in range(N_JOINTS) if CHILD[j] == 0]
 _LUMBAR, _THORAX, _HEAD = (JOINT_INDEX[name] for name in ("lumbar_body", "thorax", "head"))
@@ -338,8 +338,8 @@ class _Constants:
             slots[: len(parameters), j] = parameters
         self.axis_slots = index(slots)
         self.displaced = index([_LUMBAR, _THORAX, _HEAD, *_SCAPULAE])
-        self.smpl_source = index([max(source, 0) for source in _SMPL_SOURCE])
-        self.smpl_driven = tensor(np.array([float(source >= 0) for source in _SMPL_SOURCE])[:, None, None])
+        self.smpl_source = index([max(source, 0) for source in SMPL_SOURCE])
+        self.smpl_driven = tensor(np.array([float(source >= 0) for source in SMPL_SOURCE])[:, None, None])
 
         joint, bone_axis, skin_axis, i, k = np.asarray(data.scale_pairs).T
         self.pair_template = tensor(data.skin_template[i, skin_axis] - data.skin_template[k, skin_axis])

@@ -6,11 +6,12 @@ import pytest
 from osteon.scene import body as scene_body
 from osteon.scene.axes import from_blender, to_blender
 from osteon.scene.body import add_body
+from osteon.scene.followers import follower_names
 from osteon.scene.meshes import PART_ATTRIBUTE, PART_PREFIX
 
 
 def data_blocks() -> dict[str, set[str]]:
-    names = ("objects", "meshes", "armatures", "collections", "materials", "actions")
+    names = ("objects", "meshes", "armatures", "collections", "materials", "actions", "shape_keys")
     return {name: {block.name for block in getattr(bpy.data, name)} for name in names}
 
 
@@ -36,6 +37,9 @@ def test_meshes_are_core_s(context, body, betas):
             found = {groups[g.group]: g.weight for g in obj.data.vertices[int(v)].groups}
             row = weights[v].toarray()[0]
             expected = {body.joint_names[j]: row[j] for j in np.flatnonzero(row)}
+            part = body.bone_part_names[body.bone_parts[used[v]]] if obj == made.bones else ""
+            if part in follower_names(body):
+                expected = {part: 1.0}
             assert {k: w for k, w in found.items() if not k.startswith(PART_PREFIX)} == pytest.approx(
                 expected, abs=1e-6
             )
@@ -48,7 +52,11 @@ def test_single_bones_are_marked(context, body):
     made.bones.data.attributes[PART_ATTRIBUTE].data.foreach_get("value", marked)
     assert np.array_equal(marked, parts)
     groups = {group.name for group in made.bones.vertex_groups}
-    assert groups == {*body.joint_names, *(PART_PREFIX + body.bone_part_names[i] for i in np.unique(parts))}
+    assert groups == {
+        *body.joint_names,
+        *follower_names(body),
+        *(PART_PREFIX + body.bone_part_names[i] for i in np.unique(parts)),
+    }
 
 
 def test_the_body_is_kept_on_the_armature(context, body, betas):
@@ -87,7 +95,9 @@ def test_skin_shows_the_bones(context, body):
     assert shader.inputs["Alpha"].default_value < 1
 
 
-@pytest.mark.parametrize("step", ["build_armature", "add_weights", "bind", "add_parts", "skin_material"])
+@pytest.mark.parametrize(
+    "step", ["build_armature", "add_weights", "bind", "add_parts", "add_correctives", "skin_material"]
+)
 def test_failure_leaves_nothing_behind(context, body, monkeypatch, step):
     empty = bpy.data.objects.new("Empty", None)
     context.scene.collection.objects.link(empty)

@@ -8,6 +8,7 @@ from osteon.core.anatomy.joints import JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES,
 from osteon.core.anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, mirror_pose
 from osteon.scene.axes import to_blender
 from osteon.scene.body import add_body
+from osteon.scene.followers import follower_names
 from osteon.scene.rig import LIMITS, MECHANISM, channels, get_pose, is_rig, set_pose
 
 INSIDE, OUTSIDE = 200, 20
@@ -31,8 +32,8 @@ def poses(body, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def mute_limits(armature: bpy.types.Object, mute: bool) -> None:
     for bone in armature.pose.bones:
-        for constraint in bone.constraints:
-            constraint.mute = mute
+        if LIMITS in bone.constraints:
+            bone.constraints[LIMITS].mute = mute
 
 
 def shown_matrices(armature: bpy.types.Object) -> np.ndarray:
@@ -61,7 +62,6 @@ def test_rig_shows_what_core_computes(context, body, betas):
         out = body(
             *(torch.tensor(a, dtype=torch.float64) for a in (q, np.tile(betas, (len(q), 1)), trans)),
             bones=True,
-            pose_correctives=False,
         )
     joints, skin, bones = (to_blender(t.numpy()) for t in (out.joints, out.skin, out.bones))
     turns = out.transforms[..., :3, :3].numpy()
@@ -127,7 +127,8 @@ def test_bones_are_the_joints(context, body):
     armature = add_body(context, body).armature
     assert is_rig(armature)
     bones = armature.pose.bones
-    assert {bone.name for bone in bones if not bone.name.startswith(MECHANISM)} == set(JOINT_NAMES)
+    shown = {bone.name for bone in bones if not bone.name.startswith(MECHANISM)}
+    assert shown == {*JOINT_NAMES, *follower_names(body)}
     found = []
     for name, joint, parent in zip(JOINT_NAMES, JOINTS, PARENTS, strict=True):
         bone = bones[name]
@@ -183,12 +184,16 @@ def test_ik_limits_are_the_constraints(context, body):
 
 def test_drivers_need_no_python(context, body):
     armature = add_body(context, body).armature
-    curves = armature.animation_data.drivers
-    assert len(curves) == 5 * (2 + 3)
+    curves = [curve for curve in armature.animation_data.drivers if curve.driver.type == "SCRIPTED"]
+    patellae = 2 if "patella_r" in follower_names(body) else 0
+    assert len(curves) == 5 * (2 + 3) + patellae
     for curve in curves:
         assert curve.driver.is_simple_expression, curve.driver.expression
         assert curve.driver.is_valid
         assert len(curve.driver.expression) < 256
+    others = [curve for curve in armature.animation_data.drivers if curve not in curves]
+    assert len(others) == 3 * patellae
+    assert all(curve.driver.type == "SUM" and curve.driver.is_valid for curve in others)
 
 
 def test_blender_mirrors_a_pose_as_q_is_mirrored(context, body):
