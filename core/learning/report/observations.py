@@ -2,6 +2,8 @@
 
 import functools
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -86,6 +88,21 @@ def _mapping(processes: int) -> Iterator[Callable[[Sequence[Case]], Iterator[Obs
         yield lambda cases: map(observe, cases)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, torch.set_num_threads, (1,)) as pool:
-        yield lambda cases: pool.map(observe, cases, chunksize=4)
-        pool.shutdown(cancel_futures=True)
+    with ProcessPoolExecutor(processes, context, _start) as pool:
+        try:
+            yield lambda cases: pool.map(observe, cases, chunksize=4)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start() -> None:
+    """What a process does first: it keeps to one core, and ends when its caller does, however that ends."""
+    torch.set_num_threads(1)
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+
+    def end_with_caller() -> None:
+        caller.join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_caller, daemon=True).start()
