@@ -25,6 +25,15 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         soft_max=2.0,
         step=10,
     )
+    detail: bpy.props.EnumProperty(
+        name="Detail",
+        description="How finely the bones are drawn",
+        items=(
+            ("MEDIUM", "Medium", "All vertices that the model has"),
+            ("LIGHT", "Light", "About a quarter of the bones' vertices, for many bodies in one scene"),
+        ),
+        default="MEDIUM",
+    )
     location: bpy.props.FloatVectorProperty(
         name="Location",
         description="Where the feet stand; at the 3D cursor if not given",
@@ -50,7 +59,8 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         lowest = to_blender(skin.numpy())[:, 2].min()
         x, y, z = self.location
         with unchanged_on_error(context):
-            add_body(context, body, betas[0].numpy(), location=(x, y, z - float(lowest)))
+            place = x, y, z - float(lowest)
+            add_body(context, body, betas[0].numpy(), location=place, light=self.detail == "LIGHT")
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -60,6 +70,7 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         column = layout.column(align=True)
         for i in range(_SLIDERS):
             column.prop(self, "betas", index=i, text="Shape" if i == 0 else " ", slider=True)
+        layout.prop(self, "detail")
         layout.prop(self, "location")
 
 

@@ -6,6 +6,7 @@ import bpy
 
 from ..core.anatomy.joints import POSE_NAMES
 from ..operators.long_work import current
+from ..scene.materials import has_opacity
 from ..scene.rig import LIMITS, channels, is_rig
 
 _SLACK = math.radians(0.05)  # an angle that is keyed on its limit is not beyond it
@@ -62,6 +63,9 @@ class OSTEON_PT_skeleton(_Panel, bpy.types.Panel):
         for child in rig.children:
             text = child.name.rpartition(" ")[2]
             row.prop(child, "hide_viewport", text=text, toggle=True, invert_checkbox=True)
+        for material in {child.active_material for child in rig.children}:
+            if has_opacity(material):
+                layout.prop(material, "diffuse_color", index=3, text="Skin Opacity", slider=True)
 
 
 class OSTEON_PT_joint(_Panel, bpy.types.Panel):

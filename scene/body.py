@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 
 from .correctives import add_correctives
+from .detail import lighter
 from .followers import follower_names
 from .materials import bone_material, skin_material
 from .meshes import add_parts, add_weights, bind, build_mesh
@@ -37,6 +38,7 @@ def add_body(
     betas: np.ndarray | None = None,
     name: str = "Body",
     location: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    light: bool = False,
 ) -> BodyObjects:
     """Adds a body in the T pose: a collection with armature, skin and bones; the armature becomes active.
 
@@ -48,11 +50,12 @@ def add_body(
     betas: (10,) its shape; the mean when None
     name: of the collection; its objects are named after it
     location: of the armature, which the meshes follow
+    light: whether the bones are decimated to about a quarter
     """
     made: list[bpy.types.ID] = []
     active, selected = context.view_layer.objects.active, list(context.selected_objects)
     try:
-        objects = _add_body(context, body, betas, name, location, made)
+        objects = _add_body(context, body, betas, name, location, light, made)
     except BaseException:
         bpy.data.batch_remove(made)
         context.view_layer.objects.active = active
@@ -69,6 +72,7 @@ def _add_body(
     betas: np.ndarray | None,
     name: str,
     location: tuple[float, float, float],
+    light: bool,
     made: list[bpy.types.ID],
 ) -> BodyObjects:
     """`add_body`, noting in `made` every data block as it comes to be."""
@@ -79,12 +83,15 @@ def _add_body(
         shape[0] = torch.as_tensor(np.asarray(betas, dtype=np.float64))
     pose = torch.zeros(1, len(body.pose_names), dtype=torch.float64)
     out = body(pose, shape, bones=True)
+    if context.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
     bone_vertices, bone_faces, parts, bone_weights = _used_bones(body, out.bones[0].numpy())
+    if light:
+        bone_vertices, bone_faces, nearest = lighter(context, bone_vertices, bone_faces, parts)
+        parts, bone_weights = parts[nearest], bone_weights[nearest]
     followers = follower_names(body)
     bone_weights = _carried(bone_weights, parts, [body.bone_part_names.index(name) for name in followers])
 
-    if context.mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
     collection = bpy.data.collections.new(name)
     made.append(collection)
     data = bpy.data.armatures.new(f"{collection.name} Skeleton")

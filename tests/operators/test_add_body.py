@@ -59,3 +59,12 @@ def test_missing_asset(unchanged, monkeypatch, tmp_path):
 def test_licensed_model_that_is_not_set(unchanged):
     with unchanged("No file is set for SKEL Male: choose it in Preferences"):
         bpy.ops.osteon.add_body(body="skel-male")
+
+
+def test_light_detail_has_fewer_bone_vertices(context):
+    counts = []
+    for detail in ("MEDIUM", "LIGHT"):
+        bpy.ops.osteon.add_body(detail=detail)
+        bones = next(child for child in context.object.children if "Bones" in child.name)
+        counts.append(len(bones.data.vertices))
+    assert counts[1] < 0.5 * counts[0]

@@ -4,10 +4,15 @@ import bpy
 import numpy as np
 import pytest
 from osteon.scene import body as scene_body
+from osteon.scene import detail
 from osteon.scene.axes import from_blender, to_blender
 from osteon.scene.body import add_body
+from osteon.scene.detail import loose_edges
 from osteon.scene.followers import follower_names
+from osteon.scene.materials import has_opacity
 from osteon.scene.meshes import PART_ATTRIBUTE, PART_PREFIX
+from osteon.scene.rig import set_pose
+from scipy.spatial import KDTree
 
 
 def data_blocks() -> dict[str, set[str]]:
@@ -91,8 +96,54 @@ def test_skin_shows_the_bones(context, body):
     skin, bone = made.skin.data.materials[0], made.bones.data.materials[0]
     assert skin.diffuse_color[3] < 1
     assert bone.diffuse_color[3] == 1
+    assert has_opacity(skin)
+    assert not has_opacity(bone)
+    assert not has_opacity(None)
+
+
+def test_the_opacity_of_the_solid_view_is_that_of_the_shader(context, body):
+    skin = add_body(context, body).skin.data.materials[0]
+    for alpha in (0.3, 1.0):
+        skin.diffuse_color[3] = alpha
+        context.view_layer.update()
+        shown = skin.evaluated_get(context.evaluated_depsgraph_get()).node_tree.nodes["Opacity"]
+        assert shown.outputs[0].default_value == pytest.approx(alpha)
     shader = next(node for node in skin.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    assert shader.inputs["Alpha"].default_value < 1
+    assert shader.inputs["Alpha"].is_linked
+
+
+def test_light_bones_are_those_bones_with_fewer_vertices(context, body, betas):
+    made, light = add_body(context, body, betas), add_body(context, body, betas, light=True)
+    few, many = len(light.bones.data.polygons), len(made.bones.data.polygons)
+    assert few < (0.5 * many if many > 5000 else many + 1)
+    assert len(light.skin.data.vertices) == body.n_skin
+    assert [g.name for g in light.bones.vertex_groups] == [g.name for g in made.bones.vertex_groups]
+    q = np.clip(np.random.default_rng(1).uniform(-0.5, 0.5, 46), *body.limits.T)
+    for objects in (made, light):
+        set_pose(objects.armature, q)
+    context.view_layer.update()
+    (old, old_faces, old_parts), (new, new_faces, new_parts) = (shown(o.bones) for o in (made, light))
+    assert set(new_parts) == set(old_parts)
+    reach = np.linalg.norm(np.ptp(old, axis=0))
+    for part in np.unique(new_parts):
+        # Every new vertex is near the old bone in the pose too, and what was closed is closed.
+        distance = KDTree(old[old_parts == part]).query(new[new_parts == part])[0]
+        assert distance.max() < 0.02 * reach, part
+        faces, before = (f[p[f[:, 0]] == part] for f, p in ((new_faces, new_parts), (old_faces, old_parts)))
+        assert loose_edges(faces) <= loose_edges(before)
+    assert not bpy.data.collections.get("Osteon Decimation")
+
+
+def shown(obj):
+    """Vertices (V, 3), triangles (F, 3) and bones (V,) of a mesh object as evaluated."""
+    mesh = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    vertices = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", vertices)
+    corners = np.empty(len(mesh.loops), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    parts = np.empty(len(mesh.vertices), np.int32)
+    mesh.attributes[PART_ATTRIBUTE].data.foreach_get("value", parts)
+    return vertices.reshape(-1, 3), corners.reshape(-1, 3), parts
 
 
 @pytest.mark.parametrize(
@@ -115,3 +166,15 @@ def test_failure_leaves_nothing_behind(context, body, monkeypatch, step):
     assert context.view_layer.objects.active == empty
     assert list(context.selected_objects) == [empty]
     assert context.mode == "OBJECT"
+
+
+def test_failure_of_decimation_leaves_nothing_behind(context, body, monkeypatch):
+    before = data_blocks()
+
+    def fail(*arguments):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(detail, "_arrays", fail)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        add_body(context, body, light=True)
+    assert data_blocks() == before
