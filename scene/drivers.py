@@ -31,8 +31,6 @@ def drive_along_curve(
     """Drives a property by a cubic curve over another, constant beyond the first and last knot; all (K,)."""
     driver, curve = _new_driver(owner, path, index, {"x": source})
     driver.type = "SUM"
-    for modifier in list(curve.modifiers):
-        curve.modifiers.remove(modifier)
     curve.extrapolation = "CONSTANT"
     curve.keyframe_points.add(len(knots))
     # With handles at thirds of the way a Bézier curve is the cubic through both points with their slopes.
@@ -77,6 +75,12 @@ def _new_driver(
     owner: bpy.types.bpy_struct, path: str, index: int, sources: dict[str, Source]
 ) -> tuple[bpy.types.Driver, bpy.types.FCurve]:
     curve = owner.driver_add(path, index)
+    # Versions differ in the identity that a new curve maps by: a modifier, or two keys, near which values are rounded to
+    # theirs. An empty curve passes values on as they are.
+    for modifier in list(curve.modifiers):
+        curve.modifiers.remove(modifier)
+    for key in reversed(curve.keyframe_points):
+        curve.keyframe_points.remove(key)
     for name, (data_block, source) in sources.items():
         variable = curve.driver.variables.new()
         variable.name = name

@@ -62,7 +62,9 @@ def skin_material(alpha: float = 0.3) -> bpy.types.Material:
 
 def has_opacity(material: bpy.types.Material | None) -> bool:
     """Whether the alpha of a material's viewport colour is how opaque it is, as `skin_material` makes it."""
-    return material is not None and material.get(_MARK) is not None and _OPACITY in material.node_tree.nodes
+    return (
+        material is not None and _MARK in material and bool(material.node_tree) and _OPACITY in material.node_tree.nodes
+    )
 
 
 def _mottle(
