@@ -36,7 +36,7 @@ REASONS: dict[str, Reason] = {
     "thigh": Reason(
         "women: de Leva's thigh is short since its hip centre lies low; see trochanterion to epicondyle", -5, 20
     ),
-    "sternum": Reason("with the xiphoid process, 20 to 50 mm; the published length is without", -5, 35),
+    "sternum": Reason("with the xiphoid process, 20 to 50 mm; the published length is without", -5, 37),
     "scapula height": Reason("superior to inferior angle in a straight line", -10, 10),
     "pelvic depth (mid-ASIS to mid-PSIS)": Reason("of the bones; most published values are over the skin", -12, 6),
 }
