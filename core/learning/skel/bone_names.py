@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .geometry import pieces, read_vtp
+from .hip_bone import fine_hip_bone
 
 # OpenSim's x forward, y up, z right to SMPL's X left, Y up, Z forward.
 OPENSIM_TO_BODY = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -32,8 +33,11 @@ class Bone:
 Bones = dict[str, Bone]
 
 
-def load_template(setup: Path) -> Bones:
-    """All bones of the midline and the right side, standing as in OpenSim's zero pose; `setup` is pose2sim's folder."""
+def load_template(setup: Path, osim_rl: Path) -> Bones:
+    """All bones of the midline and the right side, standing as in OpenSim's zero pose.
+
+    `setup` is pose2sim's folder; `osim_rl` is the package with the fine hip bone.
+    """
     origin = _body_origins(setup / "Model_Pose2Sim_simple.osim")
     patella = _body_origins(setup / "Model_Pose2Sim_muscles_flex.osim")["femur_r"]
     bones: Bones = {}
@@ -47,6 +51,8 @@ def load_template(setup: Path) -> Bones:
     def read(name: str) -> tuple[np.ndarray, np.ndarray]:
         return read_vtp(setup / "Geometry" / f"{name}.vtp")
 
+    hip_bone = read_vtp(osim_rl / "osim" / "models" / "Geometry" / "pelvis_rv.vtp")
+    add(["hip_bone_r"], [fine_hip_bone(hip_bone, read("r_pelvis"), origin["femur_r"])], origin["pelvis"])
     for file, name, body in SINGLE:
         add([name], [read(file)], origin[body])
     # The patella's place at knee angle 0: the spline of the Rajagopal model, from the femur's origin.
@@ -72,7 +78,6 @@ def load_template(setup: Path) -> Bones:
 
 # file, name, OpenSim body
 SINGLE = (
-    ("r_pelvis", "hip_bone_r", "pelvis"),
     ("sacrum", "sacrum", "sacrum"),
     ("femur_r", "femur_r", "femur_r"),
     ("tibia_r", "tibia_r", "tibia_r"),
