@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bodies.load import load_body
+    from .bodies.stature import betas_for
     from .fitting.people import fit_people
     from .vision.people import estimate_people
 
 _HOME = {
     "load_body": ".bodies.load",
+    "betas_for": ".bodies.stature",
     "estimate_people": ".vision.people",
     "fit_people": ".fitting.people",
 }
 
-__all__ = ["estimate_people", "fit_people", "load_body"]
+__all__ = ["betas_for", "estimate_people", "fit_people", "load_body"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,28 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         soft_max=2.0,
         step=10,
     )
+    measured: bpy.props.BoolProperty(
+        name="Height and Weight", description="The likeliest shape of a height and a weight, instead of the one above"
+    )
+    stature: bpy.props.FloatProperty(
+        name="Height",
+        description="From sole to crown",
+        default=1.70,
+        min=0.5,
+        max=2.5,
+        step=1,
+        precision=2,
+        unit="LENGTH",
+    )
+    mass: bpy.props.FloatProperty(
+        name="Weight",
+        description="In kilograms, from the volume of the skin",
+        default=65,
+        min=5,
+        max=250,
+        step=100,
+        precision=1,
+    )
     detail: bpy.props.EnumProperty(
         name="Detail",
         description="How finely the bones are drawn",
@@ -50,11 +72,14 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         import torch
 
         from ..core.bodies.load import load_body
+        from ..core.bodies.stature import betas_for
         from ..scene.axes import to_blender
         from ..scene.body import add_body
 
         body = load_body(body_file(context, self.body))
         betas = torch.tensor([list(self.betas)], dtype=torch.float64)[:, : body.n_betas]
+        if self.measured:
+            betas = torch.as_tensor(betas_for(body, self.stature, self.mass))[None]
         skin = body(torch.zeros(1, len(body.pose_names), dtype=torch.float64), betas).skin[0]
         lowest = to_blender(skin.numpy())[:, 2].min()
         x, y, z = self.location
@@ -68,8 +93,14 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         layout.use_property_split = True
         layout.prop(self, "body")
         column = layout.column(align=True)
+        column.active = not self.measured
         for i in range(_SLIDERS):
             column.prop(self, "betas", index=i, text="Shape" if i == 0 else " ", slider=True)
+        layout.prop(self, "measured")
+        column = layout.column(align=True)
+        column.active = self.measured
+        column.prop(self, "stature")
+        column.prop(self, "mass", text="Weight (kg)")
         layout.prop(self, "detail")
         layout.prop(self, "location")
 

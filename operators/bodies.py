@@ -11,6 +11,7 @@ ITEMS = (
     ("open-neutral", "Neutral", "The open body, between male and female"),
     ("open-female", "Female", "The open female body"),
     ("open-male", "Male", "The open male body"),
+    ("open-child", "Child", "The open body of a child, 4 to 17 years old"),
     ("skel-female", "SKEL Female", "Your licensed SKEL model, as set in the preferences"),
     ("skel-male", "SKEL Male", "Your licensed SKEL model, as set in the preferences"),
 )

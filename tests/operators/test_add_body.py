@@ -32,6 +32,17 @@ def test_betas_and_location_are_properties(context):
     assert vertices(context.object.children[0])[:, 2].min() > 2.9
 
 
+def test_height_and_weight(context):
+    bpy.ops.osteon.add_body(body="open-female", measured=True, stature=1.75, mass=70)
+    skin = next(child for child in context.object.children if child.name.endswith("Skin"))
+    assert np.ptp(vertices(skin)[:, 2]) == pytest.approx(1.75, abs=1e-3)
+
+
+def test_no_such_height(unchanged):
+    with unchanged("no shape of 2.5 m"):
+        bpy.ops.osteon.add_body(measured=True, stature=2.5, mass=30)
+
+
 def test_pose_mode_of_another_body_is_left(context):
     bpy.ops.osteon.add_body()
     bpy.ops.object.mode_set(mode="POSE")

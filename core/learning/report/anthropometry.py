@@ -6,11 +6,11 @@ from scipy.spatial.distance import pdist
 
 from ...anatomy.joints import JOINT_INDEX
 from ...bodies.skel import Skel
+from ...bodies.stature import DENSITY
 from ..inside import Skin
 from ..skel.template_landmarks import fit_sphere
 from .published import harrington
 
-DENSITY = 1.01  # kg per litre of the skin's volume, lungs half full
 CHEST_HEIGHT = 0.720  # of stature: the nipples (Drillis and Contini 1966)
 WAIST_HEIGHT = {"male": 0.601, "female": 0.602}  # of stature: the navel (ANSUR II)
 
@@ -38,7 +38,7 @@ def measure(body: Skel, sites: dict[str, int], skin: Skin, bones: np.ndarray, jo
         "between shoulder centres / stature": "between shoulder centres",
     }.items():
         found[name] = found[ends] / found["stature"]
-    found["mass"] = 1000 * DENSITY * skin_volume(skin)
+    found["mass"] = DENSITY * skin_volume(skin)
     return found
 
 

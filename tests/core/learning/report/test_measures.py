@@ -172,7 +172,7 @@ def test_every_published_measure_is_taken(dimensions):
 
 def test_mass_is_volume_times_density(dimensions):
     litres = sum(1000 * np.prod(np.subtract(high, low)) for _, low, high in both_sides(SKIN))
-    assert dimensions["mass"] == pytest.approx(anthropometry.DENSITY * litres, rel=1e-6)
+    assert dimensions["mass"] == pytest.approx(anthropometry.DENSITY / 1000 * litres, rel=1e-6)
 
 
 def test_limbs_are_told_by_the_joint_centres(man):

@@ -100,5 +100,10 @@ def test_shares_of_stature_have_a_range(average):
 
 
 def test_children_are_not_held_against_adults(average):
-    rows = comparison.compare("male", average | {"stature": 1200.0}, [])
-    assert all(one.published is None and not one.marked for one in rows)
+    child = average | {"stature": 1200.0, "mass": 26.0, "sitting height": 630.0}
+    rows = {one.measure: one for one in comparison.compare("male", child, [])}
+    growth = {name: rows.pop(name) for name in ("stature", "mass", "sitting height")}
+    assert all(one.published is None and not one.marked for one in rows.values())
+    assert growth["stature"].marked  # a body of ten years is not that small
+    assert growth["mass"].published == pytest.approx(17.3 * 1.2**2)
+    assert growth["sitting height"].percent == pytest.approx(100 * (630 / (0.522 * 1200) - 1))
