@@ -20,27 +20,47 @@ class Reason(NamedTuple):
     high: float
 
 
+_ARM = "MakeHuman's arms are short for its statures, women's forearms most; their skin leaves no room for longer bones"
+_FLESH = "of the skin as MakeHuman shapes it: wider than soldiers of the same stature and mass"
 _GIRDLE = "the T pose raises the shoulder girdle; ANSUR II measures hanging arms"
 RANGE_SLACK = 0.5  # percent beyond a range that are not worth a mark
 REASONS: dict[str, Reason] = {
     "mass": Reason("soldiers are muscular and heavy: BMI 27.7 and 25.5", -20, 10),
     "acromial height": Reason(_GIRDLE, 0, 4),
     "biacromial breadth": Reason(f"{_GIRDLE}, which moves the acromia inwards", -12, 2),
-    "acromion-radiale length": Reason("put together as for a hanging arm; the T pose moves the acromion", -8, 8),
+    "acromion-radiale length": Reason(f"put together as for a hanging arm; {_ARM}", -12, 8),
+    "radiale-stylion length": Reason(_ARM, -14, 0),
+    "forearm": Reason(_ARM, -14, 0),
+    "upper arm": Reason(_ARM, -12, 0),
+    "humerus": Reason(_ARM, -12, 0),
+    "radius": Reason(_ARM, -12, 0),
+    "ulna": Reason(_ARM, -12, 0),
+    "forearm / stature": Reason(_ARM, -6, 0),
+    "upper arm / stature": Reason(_ARM, -8, 0),
+    "clavicle": Reason(
+        "between a sternum and a shoulder that MakeHuman's skin holds together more than bones would", -15, 0
+    ),
+    "lateral malleolus height": Reason(
+        "MakeHuman's women have high ankles: there their skin shows the malleoli", 0, 14
+    ),
+    "hip breadth": Reason(_FLESH, 0, 15),
+    "head breadth": Reason("MakeHuman's heads are narrow; the skull has the scalp's usual depth", -9, 0),
+    "tibia": Reason("with malleolus and eminence; the shank, joint to joint, and tibiale agree", 0, 12),
+    "fibula": Reason("as the tibia", 0, 12),
     "span": Reason("ANSUR II's subjects stretch; the hand's natural curl costs one to two centimetres", -4, 2),
     "sitting height": Reason("vertex to the bone of the ischium; a seat presses 1 to 2 cm of flesh below it", -4, 1),
     "mid-patella height": Reason("of the bone; the skin point is the middle of what can be palpated", -3, 3),
     "bicristal breadth": Reason("between the bones; callipers keep some flesh between them", -8, 6),
-    "chest breadth": Reason("the raised arm widens the chest", 0, 12),
+    "chest breadth": Reason("the raised arm widens the chest", 0, 15),
     "chest depth": Reason("raised arms lift the chest", -4, 10),
     "thigh": Reason(
         "women: de Leva's thigh is short since its hip centre lies low; see trochanterion to epicondyle", -5, 20
     ),
-    "sternum": Reason("with the xiphoid process, 20 to 50 mm; the published length is without", -5, 37),
+    "sternum": Reason("with the xiphoid process, 20 to 50 mm; the published length is without", -5, 45),
     "scapula height": Reason("superior to inferior angle in a straight line", -10, 10),
     "pelvic depth (mid-ASIS to mid-PSIS)": Reason("of the bones; most published values are over the skin", -12, 6),
 }
-_ONLY_WOMEN = ("thigh",)
+_ONLY_WOMEN = ("thigh", "lateral malleolus height")
 
 
 class Row(NamedTuple):
@@ -74,7 +94,7 @@ def compare(gender: str, mean: dict[str, float], others: Sequence[dict[str, floa
     for measure in published.BONE_LENGTHS:
         rows.append(_row(measure, gender, mean, others, _by_bones, adult))
     for measure, (low, high) in published.SHARES.items():
-        rows.append(_range_row(measure, mean, others, low, high, adult))
+        rows.append(_range_row(measure, gender, mean, others, low, high, adult))
     return rows
 
 
@@ -84,6 +104,12 @@ def _by_ansur(measure: str, gender: str, body: dict[str, float]) -> Expected:
 
 def _by_de_leva(measure: str, gender: str, body: dict[str, float]) -> Expected:
     return published.segment_expected(measure, gender, body["stature"])
+
+
+def _by_growth(measure: str, gender: str, body: dict[str, float]) -> Expected:
+    expected = published.child_expected(measure, body["stature"])
+    assert expected is not None
+    return expected
 
 
 def _by_bones(measure: str, gender: str, body: dict[str, float]) -> Expected:
@@ -100,12 +126,14 @@ def _row(
 ) -> Row:
     ours, unit = mean[measure], "kg" if measure == "mass" else "mm"
     if not adult:
-        return _without_table(measure, unit, ours)
+        if published.child_expected(measure, mean["stature"]) is None:
+            return _without_table(measure, unit, ours)
+        expect = _by_growth
     expected = expect(measure, gender, mean)
     percent, deviations = deviation(ours, expected)
     spread = [deviation(other[measure], expect(measure, gender, other)) for other in others]
     off = np.array([p if d is None else d for p, d in spread])
-    population = published.ansur_mean(measure, gender) if measure in published.ANSUR_II else None
+    population = published.ansur_mean(measure, gender) if adult and measure in published.ANSUR_II else None
     text = reason(measure, gender, percent)
     return Row(
         measure,
@@ -127,7 +155,13 @@ def _row(
 
 
 def _range_row(
-    measure: str, mean: dict[str, float], others: Sequence[dict[str, float]], low: float, high: float, adult: bool
+    measure: str,
+    gender: str,
+    mean: dict[str, float],
+    others: Sequence[dict[str, float]],
+    low: float,
+    high: float,
+    adult: bool,
 ) -> Row:
     """A share of stature against the range that adults keep within; deviation in percent from the range's near end."""
     ours = mean[measure]
@@ -138,6 +172,7 @@ def _range_row(
         return 100 * (min(value - low, 0) / low + max(value - high, 0) / high)
 
     spread = np.array([off(other[measure]) for other in others])
+    text = reason(measure, gender, off(ours)) if abs(off(ours)) > RANGE_SLACK else ""
     return Row(
         measure,
         "",
@@ -152,13 +187,13 @@ def _range_row(
         None,
         float(spread.mean()) if len(spread) else None,
         float(spread[np.argmax(np.abs(spread))]) if len(spread) else None,
-        "",
-        bool(abs(off(ours)) > RANGE_SLACK),
+        text,
+        bool(not text and abs(off(ours)) > RANGE_SLACK),
     )
 
 
 def _without_table(measure: str, unit: str, ours: float) -> Row:
-    """The row of a child, whom no table here is about."""
+    """The row of a measure of children that no table here has."""
     return Row(
         measure,
         unit,

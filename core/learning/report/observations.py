@@ -1,9 +1,6 @@
 """Looks at single bodies, several at a time in processes of their own."""
 
 import functools
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ import torch
 from ...bodies.load import load_body
 from ...bodies.skel import Skel
 from ..inside import Skin
+from ..processes import single_threaded, start
 from . import anthropometry, centres, contact, containment, soft_tissue
 from .sites import find_sites
 
@@ -87,22 +85,8 @@ def _mapping(processes: int) -> Iterator[Callable[[Sequence[Case]], Iterator[Obs
     if processes == 1:
         yield lambda cases: map(observe, cases)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start) as pool:
+    with single_threaded() as context, ProcessPoolExecutor(processes, context, start) as pool:
         try:
             yield lambda cases: pool.map(observe, cases, chunksize=4)
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _start() -> None:
-    """What a process does first: it keeps to one core, and ends when its caller does, however that ends."""
-    torch.set_num_threads(1)
-    caller = multiprocessing.parent_process()
-    assert caller is not None
-
-    def end_with_caller() -> None:
-        caller.join()
-        os._exit(1)
-
-    threading.Thread(target=end_with_caller, daemon=True).start()

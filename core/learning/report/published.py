@@ -123,6 +123,12 @@ HIP_TOLERANCE = 15.0  # mm per axis; Mantovani 2016 found 12.3 +- 5.9 mm in all
 ADULT_STATURE = 1450.0  # mm; below it the tables for adults say nothing
 
 
+# WHO growth reference 2007 (de Onis et al.): medians averaged over the ages of 4 to 17 years and both sexes, which differ by
+# a percent or two; sitting height as a share of stature at ten years (Fredriks et al. 2005).
+CHILD_STATURE, CHILD_BMI, CHILD_SITTING = 1401.0, 17.3, 0.522
+WHO = "WHO 2007, mean of 4 to 17 years"
+
+
 class Expected(NamedTuple):
     """What a publication lets one expect of a body; `sd` is None where it tells no spread."""
 
@@ -173,6 +179,16 @@ def ansur_expected(measure: str, gender: str, stature: float, mass: float) -> Ex
         values.append(a + per_metre * stature / 1000 + per_kilogram * mass)
         residuals.append(residual)
     return Expected(m * values[0] + w * values[1], m * residuals[0] + w * residuals[1], REGRESSION)
+
+
+def child_expected(measure: str, stature: float) -> Expected | None:
+    """What is published of a child of this stature (mm), None where no table was found."""
+    found = {
+        "stature": Expected(CHILD_STATURE, None, WHO),
+        "mass": Expected(CHILD_BMI * (stature / 1000) ** 2, None, f"{WHO}, at the stature"),
+        "sitting height": Expected(CHILD_SITTING * stature, None, "Fredriks 2005, ten years"),
+    }
+    return found.get(measure)
 
 
 def bone_expected(measure: str, gender: str, stature: float) -> Expected:

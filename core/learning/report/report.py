@@ -423,7 +423,7 @@ def _dimension_table(report: dict[str, Any]) -> Table:
     )
     marked = sum(one["marked"] for one in report["anthropometry"])
     notes = (
-        f"Mass is the skin's volume times {report['density']} kg/l. Expected: for the body's own stature and mass.",
+        f"Mass is the skin's volume times {report['density'] / 1000:.2f} kg/l. Expected: for the body's own stature and mass.",
         f"Marked are {marked} rows: beyond {comparison.PERCENT:.0f} % or {comparison.DEVIATIONS:.0f} SD, "
         "without a known reason.",
     )
