@@ -5,7 +5,9 @@
 - hip, knee, elbow, wrist, forearm: AAOS and CDC (Soucie et al. 2011) goniometry
 - ankle, subtalar, mtp: CDC plantar flexion and loaded dorsiflexion, textbook subtalar and first-MTP ranges
 - head: Ferrario et al. 2002; extension is cut at 59 degrees, see below
-- lumbar, thorax, scapula: textbook regional ranges, split over SKEL's joints
+- lumbar, thorax: textbook regional ranges, split over SKEL's joints
+- scapula: 37 degrees of upward rotation, of which the T pose has used a third (29 +- 10 between 25 and 125 degrees of arm
+  elevation; Braman et al. 2009), and as much glide as keeps it on the ribs
 - shoulder: ranges of the humerus against the scapula, read about SKEL's T-pose axes
 
 The middle angle of a joint with three angles stays within 59 degrees: 30 degrees beyond it is still short of the pole
@@ -31,7 +33,7 @@ _RECOMMENDED = {
     "hip_rotation_r": (-45, 45),
     "knee_angle_r": (-3, 142),
     "ankle_angle_r": (-55, 30),
-    "subtalar_angle_r": (-15, 30),
+    "subtalar_angle_r": (-10, 25),
     "mtp_angle_r": (-65, 40),
     "lumbar_bending": (-25, 25),
     "lumbar_extension": (-55, 25),
@@ -42,9 +44,9 @@ _RECOMMENDED = {
     "head_bending": (-49, 49),
     "head_extension": (-59, 59),
     "head_twist": (-80, 80),
-    "scapula_abduction_r": (-20, 30),
-    "scapula_elevation_r": (-25, 20),
-    "scapula_upward_rot_r": (-30, 30),
+    "scapula_abduction_r": (-12, 22),
+    "scapula_elevation_r": (-15, 15),
+    "scapula_upward_rot_r": (-12, 25),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),
     "shoulder_r_z": (-75, 95),
