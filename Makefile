@@ -43,7 +43,7 @@ clean:  ## removes what was built; keeps .venv and downloads
 	$(VENV_PYTHON) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-assets/.built: NOTICE tools/assets.py $(wildcard core/learning/*.py core/learning/*/*.py core/anatomy/*.py) \
+assets/.built: NOTICE tools/assets.py $(wildcard core/learning/skel/*.py core/learning/skel/learned/*.npz core/anatomy/*.py) \
                core/bodies/skel_file.py | .venv/installed
 	$(VENV_PYTHON) -m tools.assets
 	@touch $@

@@ -21,7 +21,7 @@ from .assets import asset_folder
 from .errors import FileError, OsteonError
 from .exchange.folder import filling
 
-_BODY_HELP = "open-neutral, open-female, open-male or a SKEL model file (default: %(default)s)"
+_BODY_HELP = "open-neutral, open-female, open-male, open-child or a SKEL model file (default: %(default)s)"
 
 
 class Verb(NamedTuple):
@@ -310,6 +310,33 @@ def _show_bench(answer: dict[str, Any]) -> str:
     return "\n\n\n".join(text(report) for report in answer["bodies"])
 
 
+# train
+
+
+def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", choices=["skel"], help="skel: the open bodies")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="open-male and so on; all if none")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="where the learned arrays go; where the build looks for them if not given"
+    )
+
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="learn nothing, but hold what is there against people it was not learned from",
+    )
+
+
+def _train(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, Any]:
+    from .learning.report.tables import as_text
+    from .learning.skel.train import check, train
+
+    if options.check:
+        tables = check(options.names, options.out and Path(options.out), progress)
+        return {"tables": [table._asdict() for table in tables], "text": "\n\n".join(map(as_text, tables))}
+    return {"files": [str(path) for path in train(options.names, options.out and Path(options.out), progress)]}
+
+
 VERBS = (
     Verb(
         "image",
@@ -342,5 +369,13 @@ VERBS = (
         _add_bench_arguments,
         _bench,
         _show_bench,
+    ),
+    Verb(
+        "train",
+        "Learn the open bodies anew: bones in many people, joints, skin weights, pose correctives.",
+        "osteon train skel open-neutral",
+        _add_train_arguments,
+        _train,
+        lambda answer: answer["text"] if "text" in answer else "\n".join(answer["files"]),
     ),
 )

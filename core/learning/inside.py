@@ -1,5 +1,7 @@
 """Signed distance of points to a closed skin: how deep inside they lie."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -18,12 +20,24 @@ class Skin:
         self.face_normals = (
             np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]) / 2
         )
-        self.vertex_normals = np.zeros_like(vertices)
-        for k in range(3):
-            np.add.at(self.vertex_normals, faces[:, k], self.face_normals)
-        self.vertex_normals /= np.linalg.norm(self.vertex_normals, axis=1, keepdims=True)
-        samples, self.owner = _samples(self.corners)
-        self.tree = cKDTree(samples)
+        every = np.repeat(self.face_normals, 3, axis=0)
+        normals = np.column_stack([np.bincount(faces.ravel(), every[:, k], len(vertices)) for k in range(3)])
+        self.vertex_normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+    @cached_property
+    def _sampled(self) -> tuple[cKDTree, np.ndarray]:
+        samples, owner = _samples(self.corners)
+        return cKDTree(samples), owner
+
+    @property
+    def tree(self) -> cKDTree:
+        """Points all over the skin."""
+        return self._sampled[0]
+
+    @property
+    def owner(self) -> np.ndarray:
+        """(P,) the triangles that they lie on."""
+        return self._sampled[1]
 
     def winding(self, points: np.ndarray) -> np.ndarray:
         """(P,) how often the skin winds around each point: 1 inside, 0 outside, whatever its folds.

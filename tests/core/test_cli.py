@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from osteon.core import cli, jobs
 from osteon.core.anatomy.joints import POSE_NAMES
+from osteon.core.bodies.load import OPEN_BODIES
 from osteon.core.exchange import folder as folders
 
 
@@ -152,7 +153,7 @@ def test_models(tmp_path, capfd):
     wrong.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     assert cli.main(["models", str(wrong), "--json"]) == 0
     *shipped, own = json.loads(capfd.readouterr().out)
-    assert [model["name"] for model in shipped] == ["open-neutral", "open-female", "open-male", "pose_landmarker_heavy"]
+    assert [model["name"] for model in shipped] == [*OPEN_BODIES, "pose_landmarker_heavy"]
     assert all(model["found"] for model in shipped)
     assert not own["found"]
     assert "skel_male.pkl" in own["what"]

@@ -14,7 +14,17 @@ from ..inside import Skin
 HIP_HEIGHT = (0.518, 0.520)  # trochanterion; the top of the trochanter is level with the hip centre
 C7_HEIGHT = (0.864, 0.857)
 BI_ILIAC = (0.162, 0.172)  # bone
-KNEE_DROP = 0.018  # MakeHuman's knee bends this much above the epicondyles
+CAGE_BREADTH = (
+    0.152,
+    0.150,
+)  # chest breadth less the tissue on both sides; the T pose's skin includes the back's muscles
+# How high MakeHuman's hips and neck stand in its adults, as fractions of stature; a body's own differ as these do.
+RIG_HIP, RIG_NECK = (0.529, 0.5195), (0.8597, 0.845)
+# Where MakeHuman's joints differ from the bones', fractions of stature.
+KNEE = (0.501, 0.503)  # of the way from hip to ankle its skin has epicondyles; its own knee does not go with that skin
+ANKLE_DROP, ANKLE_FORWARD = (0.0, 0.003), (0.002, 0.004)  # its ankle lies above and behind the malleoli
+SHOULDER_IN = (0.007, 0.005)  # its arm begins beyond the head of the humerus
+ELBOW_UP, ELBOW_BACK = (0.004, 0.007), (-0.002, 0.0025)  # its elbow lies beyond the crease, which gives short forearms
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,7 @@ class Measures:
 
     stature: float
     floor: float
+    c7: float  # height of its spinous process
     chin: float  # height of the lowest point of the chin's skin
     eye: np.ndarray
     femininity: float
@@ -45,18 +56,27 @@ def measure(skin: Skin, rig: dict[str, np.ndarray], femininity: float) -> Measur
     low, high = skin.vertices[:, 1].min(), skin.vertices[:, 1].max()
     stature = high - low
     blend = lambda pair: float(np.interp(femininity, [0, 1], pair)) * stature  # noqa: E731
-    hip_y = low + blend(HIP_HEIGHT)
+    hip_y = low + blend(HIP_HEIGHT) * (rig["upperleg01.R"][0][1] - low) / blend(RIG_HIP)
+    c7 = low + blend(C7_HEIGHT) * (rig["neck01"][0][1] - low) / blend(RIG_NECK)
     back, front = skin.span(np.array([0.0, hip_y, 0.02]), 2)
-    hip_x = 0.0835 / 0.266 * blend(BI_ILIAC)
+    hip_x = 0.0835 / 0.2736 * blend(BI_ILIAC)
     hip = np.array([-hip_x, hip_y, (back + front) / 2])
-    knee = rig["lowerleg01.R"][0] - [0, KNEE_DROP * stature, 0]
+    start, end = rig["upperleg01.R"][0], rig["foot.R"][0]
+    knee = np.array(
+        [
+            rig["lowerleg01.R"][0][0],
+            start[1] + float(np.interp(femininity, [0, 1], KNEE)) * (end[1] - start[1]),
+            start[2],
+        ]
+    )
     knee = _centred(skin, knee, 1, 0.1)
     ankle = rig["foot.R"][0].copy()
+    ankle += [0, -blend(ANKLE_DROP), blend(ANKLE_FORWARD)]
     cut = skin.section(ankle, 1, 0.07)
     ankle[0] = (cut[:, 0].min() + cut[:, 0].max()) / 2
-    shoulder = rig["upperarm01.R"][0] + [0.007 * stature, -0.003 * stature, 0]
-    elbow = rig["lowerarm01.R"][0].copy()
-    wrist = rig["wrist.R"][0] + [0.003 * stature, 0, 0]
+    shoulder = rig["upperarm01.R"][0] + [blend(SHOULDER_IN), -0.003 * stature, 0]
+    elbow = rig["lowerarm01.R"][0] + [blend(ELBOW_UP), 0, -blend(ELBOW_BACK)]
+    wrist = rig["wrist.R"][0] - [0.001 * stature, 0, 0]
     wrist = _centred(skin, wrist, 0, 0.06)
     fingers, toes = {}, {}
     for n in range(1, 6):
@@ -66,10 +86,10 @@ def measure(skin: Skin, rig: dict[str, np.ndarray], femininity: float) -> Measur
         count = 2 if n == 1 else 3
         joints = [rig[f"toe{n}-{k}.R"] for k in range(1, count + 1)]
         chain = np.array([*(j[0] for j in joints), joints[-1][1]])
-        toes[n] = _between_skins(skin, chain, 1, 0.5)
+        toes[n] = _between_skins(skin, chain, 1, 0.42)
     chin = rig["jaw"][1][1] + 0.0025 * stature
     eye = rig["eye.R"][0]
-    return Measures(stature, low, chin, eye, femininity, hip, knee, ankle, shoulder, elbow, wrist, fingers, toes)
+    return Measures(stature, low, c7, chin, eye, femininity, hip, knee, ankle, shoulder, elbow, wrist, fingers, toes)
 
 
 def _centred(skin: Skin, point: np.ndarray, axis: int, reach: float) -> np.ndarray:

@@ -4,9 +4,12 @@ Every bone is moved by a map that is affine or nearly so (a taper along a limb),
 """
 
 import numpy as np
+import scipy.optimize
+import scipy.spatial
+from scipy.spatial import cKDTree
 
 from ..inside import Skin
-from .body_measures import BI_ILIAC, C7_HEIGHT, Measures
+from .body_measures import BI_ILIAC, CAGE_BREADTH, Measures
 from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
 from .skin import rotation_about
 from .template_landmarks import fit_sphere
@@ -14,13 +17,23 @@ from .template_landmarks import fit_sphere
 Placed = dict[str, np.ndarray]
 
 # Template figures (metres), measured on the meshes; see the docstrings for what they stand for.
-TEMPLATE_BI_ILIAC = 0.266
-TEMPLATE_HIP_BONE = 0.215
+TEMPLATE_BI_ILIAC = 0.2736
+TEMPLATE_HIP_BONE = 0.2156
+SACRUM_BREADTH = 1.06  # the hip bones are another person's, and leave it room
 TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
 # The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
-KNEE_GAP, SACRAL_GAP = 0.005, 0.008
-SPINOUS_DEPTH = 0.016  # of the spinous processes under the skin of the back
+KNEE_GAP, SACRAL_GAP = 0.002, 0.008
+TOES = 0.85  # metatarsals and phalanges, across
+TARSUS = 0.82  # the template's is wide for its metatarsals
+HEEL_PAD = 0.018  # metres under the calcaneus, unloaded
+SPINOUS_DEPTH = (
+    0.016  # of the spinous processes under the skin of the back, where the trunk is this deep (share of stature)
+)
+CAGE_DROP = (
+    0.012  # share of stature by which the template's ribs rise too much to the front: its sternum is near its C7
+)
+TRUNK_DEPTH, FAT_BEHIND = (0.127, 0.1215), 0.25  # and how much of what it is deeper lies behind the spine
 
 
 def segment(
@@ -78,7 +91,10 @@ def _pelvis(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     scale[2] = np.clip((m.hip[2] - back - 0.018) / (hip[2] - sacrum_back[2]), 0.85, 1.15)
     centre = hip * [0, 1, 1]
     goal = m.hip * [0, 1, 1]
-    return {name: (v[name] - centre) * scale + goal for name in ("hip_bone_r", "sacrum")}
+    return {
+        "hip_bone_r": (v["hip_bone_r"] - centre) * scale + goal,
+        "sacrum": (v["sacrum"] - centre) * scale * [SACRUM_BREADTH, 1, 1] + goal,
+    }
 
 
 def _leg(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
@@ -106,13 +122,25 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     heel_skin = foot[:, 2].min()
     depth = (m.ankle[2] - heel_skin - 0.011) / (ankle[2] - heel[2])
     front = (m.toes[1][0][2] - m.ankle[2]) / (heads[1][2] - ankle[2])
-    height = (m.ankle[1] - m.floor - 0.016) / (ankle[1] - v["calcaneus_r"][:, 1].min())
+    height = (m.ankle[1] - m.floor - HEEL_PAD) / (ankle[1] - v["calcaneus_r"][:, 1].min())
     across = abs(m.toes[5][0][0] - m.toes[1][0][0]) / abs(heads[5][0] - heads[1][0])
+
+    # The foot leans until its heel and its metatarsal heads are in the middle of the skin's.
+    cut = skin.section(np.array([m.ankle[0], m.floor + 0.03, heel_skin + 0.02]), 2, 0.06)
+    middle = v["calcaneus_r"].mean(0)
+    heel_off = (cut[:, 0].min() + cut[:, 0].max()) / 2 - m.ankle[0] - TARSUS * across * (middle[0] - ankle[0])
+    heads_off = np.mean([m.toes[n][0][0] - m.ankle[0] - across * (heads[n][0] - ankle[0]) for n in (1, 5)])
 
     def tarsal(points: np.ndarray) -> np.ndarray:
         local = points - ankle
         along = np.where(local[:, 2] > 0, front, depth)
-        return local * np.column_stack([np.full(len(local), across), np.full(len(local), height), along]) + m.ankle
+        placed = (
+            local * np.column_stack([np.full(len(local), TARSUS * across), np.full(len(local), height), along])
+            + m.ankle
+        )
+        off = np.interp(points[:, 2], [heel[2], heads[2][2]], [heel_off, heads_off])
+        placed[:, 0] += off * np.clip((ankle[1] - points[:, 1]) / (ankle[1] - middle[1]), 0, 1)
+        return placed
 
     placed = {name: tarsal(v[name]) for name in ("talus_r", *(f"{t}_r" for t in TARSALS))}
     size = (across + height) / 2
@@ -126,7 +154,7 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
         for name, start, end in zip(names, goals[:-1], goals[1:], strict=True):
             bone = v[name]
             low, high = end_of(bone, [0, 0, -1]), end_of(bone, [0, 0, 1])
-            placed[name] = segment(bone, (low, high), (start, end), (0.9 * size, 0.9 * size))
+            placed[name] = segment(bone, (low, high), (start, end), (TOES * size, TOES * size))
     return placed
 
 
@@ -149,12 +177,44 @@ def _head(v: Placed, skin: Skin, m: Measures) -> Placed:
         [
             (breadth - 0.013) / np.ptp(skull[:, 0]),
             (top - m.chin - 0.006 - 0.008) / (skull[:, 1].max() - jaw[:, 1].min()),
-            (front - back - 0.013) / np.ptp(upper[:, 2]),
+            (front - back - 0.012) / np.ptp(upper[:, 2]),
         ]
     )
     origin = np.array([0.0, skull[:, 1].max(), upper[:, 2].min()])
-    goal = np.array([0.0, top - 0.006, back + 0.007])
-    return {name: (v[name] - origin) * size + goal for name in ("skull", "mandible")}
+    goal = np.array([0.0, top - 0.006, back + 0.010])
+    both = np.concatenate([skull, jaw])
+    sides = both[both[:, 0] <= 0]
+    sample = sides[:: max(1, len(sides) // 300)]
+    vault = skull[scipy.spatial.ConvexHull(skull).vertices]
+    behind = vault[:, 2] < skull[:, 2].mean()
+    vault = vault[
+        (vault[:, 0] <= 0) & (vault[:, 1] > np.where(behind, upper[:, 1].min() - 0.03, upper[:, 1].min() + 0.02))
+    ]
+    ends = np.array([upper[np.argmax(upper[:, 2])], skull[np.argmin(skull[:, 2])]])  # forehead, occiput
+    chin = jaw[np.argmax(np.where(np.abs(jaw[:, 0]) < 0.01, jaw[:, 2] - jaw[:, 1], -np.inf))][None]
+
+    def fitted(points: np.ndarray, change: np.ndarray) -> np.ndarray:
+        pitch = rotation_about([1, 0, 0], -change[0])
+        return (points - origin) * size * (1 + change[1:4]) @ pitch.T + goal + [0, *change[4:]]
+
+    def misses(change: np.ndarray) -> np.ndarray:
+        over, under = skin.depth(fitted(vault, change)), skin.depth(fitted(sample, change))
+        return np.concatenate(
+            [
+                (over - VAULT_DEPTH) / 0.002 / np.sqrt(len(over)),
+                np.clip(FACE_DEPTH - under, 0, 0.01) / 0.003 / np.sqrt(len(under)),
+                (skin.depth(fitted(ends, change)) - VAULT_DEPTH) / 0.002,
+                (skin.depth(fitted(chin, change)) - CHIN_DEPTH) / 0.003,
+                change / HEAD_SPREAD,
+            ]
+        )
+
+    change = scipy.optimize.least_squares(misses, np.zeros(6), diff_step=1e-4, max_nfev=20, x_scale=HEAD_SPREAD).x
+    return {name: fitted(v[name], change) for name in ("skull", "mandible")}
+
+
+VAULT_DEPTH, FACE_DEPTH, CHIN_DEPTH = 0.006, 0.003, 0.011  # metres under the skin
+HEAD_SPREAD = np.array([0.15, 0.08, 0.08, 0.08, 0.015, 0.015])  # pitch, growth in x, y, z, and way up and forward
 
 
 def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
@@ -168,7 +228,7 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     known_from = [sacrum_top[0], spinous[c7, 1], centres[-1, 1]]
     known_to = [
         sacrum_top[1] - SACRAL_GAP,
-        m.floor + m.share(C7_HEIGHT),
+        m.c7,
         placed["skull"][:, 1].max() - c1_up * skull_scale,
     ]
 
@@ -182,8 +242,10 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     size = m.stature / 1.72
     # The shift is smoothed over the levels.
     levels = height(spinous[: c7 + 1, 1])
-    backs = np.array([skin.span(np.array([0.0, y, 0.0]), 2)[0] for y in levels])
-    wanted = backs + SPINOUS_DEPTH - (spinous[: c7 + 1, 2] - centres[: c7 + 1, 2]) * size
+    backs, fronts = np.array([skin.span(np.array([0.0, y, 0.0]), 2) for y in levels]).T
+    covers = SPINOUS_DEPTH + FAT_BEHIND * (fronts - backs - m.share(TRUNK_DEPTH))
+    covers = np.clip(covers, SPINOUS_DEPTH / 2, 3 * SPINOUS_DEPTH)
+    wanted = backs + covers - (spinous[: c7 + 1, 2] - centres[: c7 + 1, 2]) * size
     # Sacrum below and skull above hold the ends.
     sacrum_shift = placed["sacrum"][np.argmax(v["sacrum"][:, 1]), 2] - v["sacrum"][np.argmax(v["sacrum"][:, 1]), 2]
     skull_depth = np.ptp(placed["skull"][:, 2]) / np.ptp(v["skull"][:, 2])
@@ -215,11 +277,9 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
         spine_z = body_curve(y) + curve(y)
         ratios.append((front - 0.012 - spine_z) / (near[:, 2].max() - body_curve(y)))
     depth = float(np.clip(np.median(ratios), 0.85, 1.3))
+    notch = _top(sternum)
     cage = np.concatenate([v[f"rib_{n:02d}_r"] for n in range(4, 10)])
-    widest = cage[np.argmin(cage[:, 0])]
-    cut = skin.section(np.array([0.0, float(height(np.array(widest[1]))), 0.0]), 1)
-    cut = cut[np.abs(cut[:, 0]) < 0.15 * m.stature]
-    breadth = float(np.clip((np.abs(cut[:, 0]).max() - 0.02) / abs(widest[0]), 0.85, 1.2))
+    breadth = m.share(CAGE_BREADTH) / 2 / np.abs(cage[:, 0]).max()
     for name in ("sternum", *(f"rib_{n:02d}_r" for n in range(1, 13))):
         points = v[name]
         y = np.clip(points[:, 1], centres[0, 1], centres[c7, 1])
@@ -227,6 +287,8 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
         out = np.column_stack(
             [points[:, 0] * breadth, height(points[:, 1]), spine + curve(y) + (points[:, 2] - spine) * depth]
         )
+        forward = np.clip((points[:, 2] - spine) / (notch[2] - body_curve(notch[1])), 0, 1)
+        out[:, 1] -= CAGE_DROP * m.stature * forward
         result[name] = out
     return result
 
@@ -300,23 +362,94 @@ def _farthest_end(points: np.ndarray, to: np.ndarray) -> np.ndarray:
 
 
 def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
-    """Scapula turned up as a horizontal arm has it, its socket on the head of the humerus; clavicle from the sternum to it."""
-    scapula, clavicle = v["scapula_r"], v["clavicle_r"]
+    """Scapula turned up as a horizontal arm has it, its socket on the head of the humerus; clavicle from the sternum to it.
+
+    How the scapula is turned follows from the ribs that it glides on and the skin that covers it.
+    """
+    scapula, acromial = _farther_acromion(v["scapula_r"]), v["clavicle_r"][np.argmin(v["clavicle_r"][:, 0])]
     centre = fit_sphere(mark["humeral_head_r"])[0]
-    size = np.array([1.05, m.share((0.091, 0.087)) / np.ptp(scapula[:, 1]), 1.05])
-    upward = rotation_about([0, 0, 1], -np.deg2rad(22))
-    # The template's head of the humerus lies in the socket: the same offset, scaled, holds in the body.
-    scapula_out = ((scapula - centre) * size) @ upward.T + m.shoulder
+    broad = m.stature / 1.67
+    size = np.array([broad, m.share((0.091, 0.087)) / np.ptp(scapula[:, 1]), broad])
+    cage = Cage(placed)
+    sample = scapula[:: max(1, len(scapula) // 150)]
+
+    def turned(points: np.ndarray, angles: np.ndarray) -> np.ndarray:
+        return ((points - centre) * size) @ _girdle_turn(angles).T + m.shoulder
+
+    def cost(angles: np.ndarray) -> float:
+        points = turned(sample, angles)
+        gap, depth = cage.gap(points), skin.depth(points)
+        over = np.isfinite(gap)
+        away = np.maximum(gap[over].min(initial=np.inf) - RIB_GAP, 0)
+        into = np.maximum(RIB_GAP - gap[over], 0)
+        shallow = np.maximum(SCAPULA_DEPTH - depth, 0)
+        tilt = (angles - GIRDLE_NOMINAL) / GIRDLE_SPREAD
+        return float(((into / 0.002) ** 2).mean() + (away / 0.004) ** 2 + ((shallow / 0.002) ** 2).mean() + tilt @ tilt)
+
+    angles = scipy.optimize.minimize(cost, GIRDLE_NOMINAL, method="Nelder-Mead", options=NELDER_MEAD).x
+    clavicle = v["clavicle_r"]
     sternal = clavicle[np.argmax(clavicle[:, 0])]
-    acromial = clavicle[np.argmin(clavicle[:, 0])]
-    manubrium_from, manubrium_to = _top(v["sternum"]), _top(placed["sternum"])
-    start = manubrium_to + (sternal - manubrium_from)
-    end = ((acromial - centre) * size) @ upward.T + m.shoulder
+    start = _top(placed["sternum"]) + (sternal - _top(v["sternum"])) + OFF_RIB
+    end = turned(_farther_acromion(acromial[None]), angles)[0]
     scale = m.stature / 1.70
     return {
-        "scapula_r": scapula_out,
+        "scapula_r": turned(scapula, angles),
         "clavicle_r": segment(clavicle, (sternal, acromial), (start, end), (scale, scale)),
     }
+
+
+# Upward rotation, internal rotation and anterior tilt added to the template's scapula, which hangs beside the trunk: what is
+# likely for a horizontal arm (a third of its elevation; Ludewig 2009), and how much bodies differ (radians).
+GIRDLE_NOMINAL = np.deg2rad([28.0, 0.0, 0.0])
+GIRDLE_SPREAD = np.deg2rad([8.0, 15.0, 10.0])
+# metres by which the clavicle leaves the sternum higher than in the template
+OFF_RIB = np.array([-0.002, 0.007, 0.002])
+RIB_GAP, SCAPULA_DEPTH = 0.013, 0.010  # metres of muscle under and of tissue over the scapula
+NELDER_MEAD = {
+    "maxfev": 120, "xatol": 1e-3, "fatol": 1e-2,
+    "initial_simplex": GIRDLE_NOMINAL + np.concatenate([np.zeros((1, 3)), np.eye(3) * np.deg2rad(8.0)]),
+}  # fmt: skip
+# The template's acromion ends above the middle of the humeral head; in life it reaches 10 to 25 mm beyond. Its clavicle is
+# short, too, and ends on it.
+ACROMION_START, ACROMION_REACH, ACROMION_SHIFT = -0.098, 0.035, 0.015
+ACROMION_HEIGHT = (0.455, 0.470)
+
+
+def _farther_acromion(points: np.ndarray) -> np.ndarray:
+    """The scapula of the standing template with its acromion moved sideways."""
+    above = np.clip((points[:, 1] - ACROMION_HEIGHT[0]) / np.ptp(ACROMION_HEIGHT), 0, 1)
+    beyond = np.clip((ACROMION_START - points[:, 0]) / ACROMION_REACH, 0, 1)
+    return points - np.column_stack([ACROMION_SHIFT * beyond * above, 0 * above, 0 * above])
+
+
+def _girdle_turn(angles: np.ndarray) -> np.ndarray:
+    upward, internal, tilt = angles
+    return rotation_about([0, 0, 1], -upward) @ rotation_about([0, 1, 0], internal) @ rotation_about([1, 0, 0], tilt)
+
+
+class Cage:
+    """The outside of the rib cage as a smooth wall: distance from an axis before the spine, by height and direction."""
+
+    def __init__(self, placed: Placed) -> None:
+        ribs = np.concatenate([placed[f"rib_{n:02d}_r"] for n in range(1, 11)])
+        spine = np.array([placed[f"vertebra_t{n:02d}"].mean(0) for n in range(12, 0, -1)])
+        self.levels, self.axis = spine[:, 1], spine[:, 2] + 0.05
+        height, angle, self.radius = self._polar(ribs)
+        self.tree = cKDTree(np.column_stack([height / RIB_SPACING, angle / RIB_ANGLE]))
+
+    def _polar(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        forward = points[:, 2] - np.interp(points[:, 1], self.levels, self.axis)
+        return points[:, 1], np.arctan2(-points[:, 0], -forward), np.hypot(points[:, 0], forward)
+
+    def gap(self, points: np.ndarray) -> np.ndarray:
+        """(P,) metres from points to the wall, negative inside it; not a number where there are no ribs."""
+        height, angle, radius = self._polar(points)
+        near, ids = self.tree.query(np.column_stack([height / RIB_SPACING, angle / RIB_ANGLE]), k=12)
+        wall = np.where(near < 1.5, self.radius[ids], -np.inf).max(1)
+        return np.where(np.isfinite(wall), radius - wall, np.nan)
+
+
+RIB_SPACING, RIB_ANGLE = 0.022, 0.12  # metres and radians within which ribs make a wall
 
 
 def _top(points: np.ndarray) -> np.ndarray:

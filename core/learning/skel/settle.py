@@ -1,203 +1,197 @@
-"""Settles the placed bones inside the skin of every likely body, keeping their shapes.
+"""Settles the bones inside the skin of every likely body, keeping their shapes.
 
-Placing joint to joint leaves some bone vertices through the skin of some bodies. Here each vertex that lies too shallow in
-any of a set of sampled shapes asks to be moved inwards; a bone that must stay rigid follows with the rigid motion nearest to
-what its vertices ask for, the others with a field smoothed over the bones that one joint carries, so that neighbours move
-together and nothing crumples. Left and right stay mirror images.
+Placing leaves some bone vertices through the skin of some bodies. Vertices that lie too shallow in one of many sampled shapes
+ask to be moved inwards, and two things answer by turns: the bone's maps, by least squares with as little motion of the whole
+bone as will do, and the mean body's bones, by a field smoothed over each bone's neighbourhood.
 """
 
-from dataclasses import replace
+import logging
 
 import numpy as np
 import scipy.sparse
-import torch
 from scipy.spatial import cKDTree
 
-from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
-from ...bodies.skel import Skel
-from ...bodies.skel_file import N_BETAS, SkelData
+from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
+from .bone_space import BoneSpace
+
+log = logging.getLogger(__name__)
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
-# Bones under thicker tissue, or that reach far from their joint in shapes that are not looked at.
-DEEPER = {
-    "vertebra": 0.010,
-    "rib": 0.012,
-    "sternum": 0.012,
-    "hip_bone": 0.006,
-    "sacrum": 0.006,
-    "femur": 0.005,
-    "tibia": 0.005,
-    "patella": 0.005,
-    "ulna": 0.005,
-    "scapula": 0.011,
-    "clavicle": 0.007,
-}
-CANDIDATES = 40  # shapes that are looked at before each stage
-SWUNG = 160  # more shapes, in which scapulae alone are looked at: they swing with the short way to the shoulder joint
-SHAPES = 20  # of them, those in which most vertices are shallowest, which the stage works on
-CHECKED = 4  # shapes in which what seems outside is checked by the winding number
+DEEPER = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
+          "scapula": 0.004, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
+          "phalanx": 0.0015}  # fmt: skip
+POOL = 160  # random shapes that are looked at, besides the ends of each component
+SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
+REACH = 2.5  # standard deviations
+ROUNDS = 6
+SLACK = 0.003  # vertices that have no more than this beyond their margin are looked at in every round
+SUSPECT = 0.004  # metres outside from which the winding number has the last word
+# How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
+STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
+SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
+SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
+SMALL = ("carpal", "phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
+         "calcaneus", "talus", "navicular", "cuboid", "cuneiform", "patella")  # fmt: skip
+# Bones that the smooth field may not bend.
+RIGID = ("vertebra", "patella", "scapula", "clavicle")
 SEED = 5
-# Bones that turn and shift as a whole, by the joint side that holds them.
-RIGID = ("scapula", "patella", "vertebra")
-RIGID_ROUNDS, SMOOTH_ROUNDS = 8, 8
-# How far a push spreads over its neighbours, metres: first wide, at the end narrow.
-SPREAD = {"hand": (0.010, 0.004), "toes": (0.010, 0.004), "calcn": (0.016, 0.006), "talus": (0.016, 0.006)}
-SPREAD_ELSEWHERE = (0.030, 0.010)
-# Vertices that have no more than this beyond their margin, metres, are looked at in every round.
-SLACK = 0.004
 
 
-def settle(data: SkelData) -> SkelData:
-    """The model with its bone template moved inside the skin.
+def settle(
+    bones: BoneSpace, template: np.ndarray, shapedirs: np.ndarray, faces: np.ndarray, stages: range
+) -> BoneSpace:
+    """The bones moved inside the skin of all shapes within 2.5 standard deviations.
 
-    Shapes looked at: the mean, both ends of the first three components, and random ones within two standard deviations.
+    template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
+    stages: which of the stages, from wide pushes to narrow ones
     """
-    body = Skel(data)
-    shapes = _shapes()
-    rest = body.rest(shapes)
-    skins = [
-        Skin(data.skin_template + np.einsum("nck,k->nc", data.shapedirs, beta), data.faces) for beta in shapes.numpy()
-    ]
-    labels = data.bone_labels
-    K, J, S = (t.numpy() for t in (rest.orientations, rest.joints, rest.scales))
-    maps = K * S[:, :, None]  # bone frame to each shape's T pose
-    template = data.bone_template.copy()
-
-    def in_shape(s: int, ids: np.ndarray) -> np.ndarray:
-        return np.einsum("vab,vb->va", maps[s, labels[ids]], template[ids]) + J[s, labels[ids]]
-
-    by_part = [
-        next((depth for stem, depth in DEEPER.items() if name.startswith(stem)), MARGIN)
-        for name in data.bone_part_names
-    ]
-    margin = np.array(by_part)[data.bone_parts]
-    twins = _twins(data)
-    every = np.arange(len(template))
-    swinging = np.flatnonzero(np.isin(labels, [JOINT_INDEX["scapula_r"], JOINT_INDEX["scapula_l"]]))
-    near: dict[int, np.ndarray] = {}
-    folded = np.zeros(len(template), bool)  # seems outside beside a fold of the skin, lips say, but is not
-
-    def look() -> None:
-        """Chooses the shapes to work on, and for each the vertices near its skin.
-
-        Vertices beside folds are left out.
-        """
-        near.clear()
-        depths = np.full((len(skins), len(template)), np.inf)
-        for s, skin in enumerate(skins):
-            looked_at = every if s < CANDIDATES else swinging
-            points = in_shape(s, looked_at)
-            shallow = skin.shallow(points, margin.max() + SLACK)
-            ids = looked_at[shallow]
-            depth = skin.depth(points[shallow])
-            depths[s, ids] = depth
-            if s < CHECKED:
-                outside = ids[depth < 0]
-                folded[outside[skin.winding(in_shape(s, outside)) > 0.5]] = True
-        depths[:, folded] = np.inf
-        lacking = depths.min(0) < margin
-        counts = np.bincount(depths.argmin(0)[lacking], minlength=len(skins))
-        # The shape in which a vertex is furthest out matters however few such vertices there are.
-        furthest = depths.min(1)
-        chosen = {0, *np.argsort(-counts)[: SHAPES // 2].tolist(), *np.argsort(furthest)[: SHAPES // 2].tolist()}
-        near.update({s: np.flatnonzero(depths[s] < margin + SLACK) for s in sorted(chosen)})
-
-    def wanted() -> np.ndarray:
-        """(Nk, 3) how each vertex should move in the mean body's T pose, by the shape in which it is shallowest."""
-        worst = margin.copy()
-        move = np.zeros_like(template)
-        for s, ids in near.items():
-            depth, outward = skins[s].closest(in_shape(s, ids))
-            lacking = depth < worst[ids]
-            ids, depth, outward = ids[lacking], depth[lacking], outward[lacking]
-            worst[ids] = depth
-            back = np.einsum("vba,vb->va", K[s, labels[ids]], -outward * (margin[ids] - depth)[:, None])  # bone frame
-            move[ids] = np.einsum("vab,vb->va", K[0, labels[ids]], back)
-        return _symmetric(move, twins)
-
-    def apply(move: np.ndarray) -> None:
-        template[:] += np.einsum("vba,vb->va", maps[0, labels], move) / S[0, labels] ** 2
-
-    look()
-    for _ in range(RIGID_ROUNDS):
-        move = wanted()
-        rigid = np.zeros_like(move)
-        for part, name in enumerate(data.bone_part_names):
-            if name.startswith(RIGID):
-                ids = np.flatnonzero(data.bone_parts == part)
-                anchor = J[0, JOINT_INDEX[f"humerus_{name[-1]}"]] if name.startswith("scapula") else None
-                rigid[ids] = _rigid_motion(in_shape(0, ids), move[ids], anchor)
-        apply(_symmetric(rigid, twins))
-    kept = np.isin(data.bone_parts, [p for p, n in enumerate(data.bone_part_names) if n.startswith(RIGID)])
-    for stage in range(2):
-        spreads = [_spread(in_shape(0, np.flatnonzero(labels == j)), name, stage) for j, name in enumerate(JOINT_NAMES)]
-        look()
-        for _ in range(SMOOTH_ROUNDS):
-            move = wanted()
-            smooth = np.zeros_like(move)
-            for j, spread in enumerate(spreads):
-                ids = np.flatnonzero(labels == j)
-                if len(ids) and np.any(move[ids]):
-                    smooth[ids] = spread @ move[ids]
-            if stage == 0:
-                smooth[kept] = 0
-            apply(_symmetric(smooth, twins))
-    return replace(data, bone_template=template)
+    betas = sampled_shapes()
+    skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
+    margin = np.full(len(bones.names), MARGIN)
+    for part, name in enumerate(bones.names):
+        margin[part] = next((depth for stem, depth in DEEPER.items() if name.startswith(stem)), MARGIN)
+    margin = margin[bones.parts]
+    for stage in stages:
+        near = [_near(bones, betas[k], skins[k], margin) for k in range(len(betas))]
+        lacks = [_lacking(bones, betas[k], skins[k], margin, near[k]) for k in range(len(betas))]
+        worst = np.array([lack.max(initial=0) for _, lack, _ in lacks])
+        total = np.array([lack.sum() for _, lack, _ in lacks])
+        k = int(worst.argmax())
+        name = bones.names[bones.parts[lacks[k][0][lacks[k][1].argmax()]]] if worst.any() else "none"
+        log.info("settling, stage %d: %s %.1f mm too shallow at worst, shape %d", stage, name, worst.max() * 1e3, k)
+        chosen = {0, *np.argsort(-worst)[: SHAPES // 2].tolist(), *np.argsort(-total)[: SHAPES // 2].tolist()}
+        work = [(k, _not_folded(bones, betas[k], skins[k], near[k])) for k in sorted(chosen)]
+        spread = [_spread(bones, name, stage) for name in bones.names]
+        for _ in range(ROUNDS):
+            bones = _push_maps(bones, work, betas, skins, margin)
+        for _ in range(ROUNDS):
+            bones = _push_template(bones, work, betas, skins, margin, spread)
+    return bones
 
 
-def _shapes() -> torch.Tensor:
-    generator = np.random.default_rng(SEED)
-    betas = np.clip(generator.standard_normal((CANDIDATES + SWUNG, N_BETAS)), -2, 2)
-    betas[0] = 0
-    for k in range(3):
-        betas[1 + 2 * k : 3 + 2 * k] = 0
-        betas[1 + 2 * k, k], betas[2 + 2 * k, k] = 2, -2
-    return torch.tensor(betas)
+def sampled_shapes() -> np.ndarray:
+    """(S, 10) the mean, both ends of each component, and random shapes."""
+    random = np.random.default_rng(SEED).standard_normal((POOL, N_BETAS))
+    # Half of them are driven outwards: few of ten components are near their ends in a random body.
+    random[: POOL // 2] *= 1.25
+    ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * REACH
+    return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -REACH, REACH)])
 
 
-def _twins(data: SkelData) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Vertex ids of each right bone and of its mirror image."""
-    names = {name: part for part, name in enumerate(data.bone_part_names)}
-    return [
-        (np.flatnonzero(data.bone_parts == part), np.flatnonzero(data.bone_parts == names[name[:-1] + "l"]))
-        for name, part in names.items()
-        if name.endswith("_r")
-    ]
+def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray) -> np.ndarray:
+    """The vertices that lie too shallow in a shape or may soon."""
+    points = bones.at(beta[None])[0]
+    ids = skin.shallow(points, margin.max() + SLACK)
+    return ids[skin.depth(points[ids]) < margin[ids] + SLACK]
 
 
-def _symmetric(move: np.ndarray, twins: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    mirror = np.array([-1.0, 1.0, 1.0])
-    for right, left in twins:
-        mean = (move[right] + move[left] * mirror) / 2
-        move[right], move[left] = mean, mean * mirror
-    return move
+def _not_folded(bones: BoneSpace, beta: np.ndarray, skin: Skin, near: np.ndarray) -> np.ndarray:
+    """Those of the vertices that do not just seem outside, as beside lips or between fingers, where they are inside."""
+    points = bones.at(beta[None], near)[0]
+    outside = np.flatnonzero(skin.depth(points) < 0)
+    return np.delete(near, outside[skin.winding(points[outside]) > 0.5])
 
 
-def _rigid_motion(points: np.ndarray, move: np.ndarray, anchor: np.ndarray | None) -> np.ndarray:
-    """The displacement of a bone by the rigid motion nearest to what its vertices ask for.
+def _lacking(
+    bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, near: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Those of the vertices `near` that lie too shallow in a shape, by how much, and the outward direction there.
 
-    Vertices that ask count ten times; with an anchor the motion is a rotation about it.
+    What seems far outside beside a fold of the skin (lips, crotch, between fingers) but is not is left out.
     """
-    asks = np.any(move, axis=1)
-    if not asks.any():
-        return np.zeros_like(points)
-    weight = np.where(asks, 10.0, 0.3)[:, None]
-    target = points + move
-    centre = (weight * points).sum(0) / weight.sum() if anchor is None else anchor
-    goal = (weight * target).sum(0) / weight.sum() if anchor is None else anchor
-    u, _, vt = np.linalg.svd(((points - centre) * weight).T @ (target - goal))
-    flip = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return (points - centre) @ (u @ flip @ vt) + goal - points
+    points = bones.at(beta[None], near)[0]
+    depth, outward = skin.closest(points)
+    lacks = np.flatnonzero(depth < margin[near])
+    ids, lack, outward = near[lacks], (margin[near] - depth)[lacks], outward[lacks]
+    far = np.flatnonzero(lack > margin[ids] + SUSPECT)
+    folded = far[skin.winding(points[lacks[far]]) > 0.5]
+    kept = np.setdiff1d(np.arange(len(ids)), folded)
+    return ids[kept], lack[kept], outward[kept]
 
 
-def _spread(points: np.ndarray, joint: str, stage: int) -> scipy.sparse.csr_matrix:
-    """(V, V) rows of Gaussian weights over neighbours, summing to 1."""
-    sigma = SPREAD.get(joint.rsplit("_", 1)[0], SPREAD_ELSEWHERE)[stage]
-    if not len(points):
-        return scipy.sparse.csr_matrix((0, 0))
-    tree = cKDTree(points)
-    distances = tree.sparse_distance_matrix(tree, 2 * sigma, output_type="coo_matrix").tocsr()
-    distances.data = np.exp(-0.5 * (distances.data / sigma) ** 2)
-    weights = distances + scipy.sparse.eye(len(points))
-    return scipy.sparse.diags(1 / np.asarray(weights.sum(1)).ravel()) @ weights
+def _push_maps(bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray) -> BoneSpace:
+    """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
+    everywhere = np.column_stack([np.ones(len(betas)), betas])
+    usual = everywhere.T @ everywhere / len(betas)
+    parts: dict[int, list] = {}
+    for k, near in work:
+        ids, lack, outward = _lacking(bones, betas[k], skins[k], margin, near)
+        for part in np.unique(bones.parts[ids]):
+            own = bones.parts[ids] == part
+            parts.setdefault(part, []).append((k, ids[own], lack[own], outward[own]))
+    template, maps = bones.template.copy(), bones.maps.copy()
+    for part, rows in parts.items():
+        members = np.flatnonzero(bones.parts == part)
+        middle = bones.template[members].mean(0)
+        local = np.column_stack([bones.template[members] - middle, np.ones(len(members))])
+        stiff = local.T @ local / len(members)
+        stiff[:3, :3] = STIFFER_GROWTH * (stiff[:3, :3] + np.eye(3) * np.trace(stiff[:3, :3]) / 3)
+        normal = np.kron(np.kron(np.eye(3), stiff), usual) * STIFFNESS * sum(len(r[1]) for r in rows)
+        right = np.zeros(len(normal))
+        for k, ids, lack, outward in rows:
+            place = np.column_stack([bones.template[ids] - middle, np.ones(len(ids))])
+            row = np.einsum("na,nc,k->nack", outward, place, everywhere[k]).reshape(len(ids), -1)
+            normal += row.T @ row
+            right -= row.T @ lack
+        change = np.linalg.solve(normal + 1e-9 * np.trace(normal) / len(normal) * np.eye(len(normal)), right)
+        change = change.reshape(3, 4, -1)
+        if _on_midline(bones.names[part]):
+            change = _symmetric(change)
+        change[:, 3] -= np.einsum("ack,c->ak", change[:, :3], middle)
+        own = bones.template[members]
+        moved = own + own @ change[:, :3, 0].T + change[:, 3, 0]
+        template[members] = moved
+        maps[part] += change[..., 1:]
+    return bones.moved(template, maps)
+
+
+def _on_midline(name: str) -> bool:
+    return not name.endswith("_r")
+
+
+def _symmetric(change: np.ndarray) -> np.ndarray:
+    """(3, 4, K) maps of a midline bone made symmetric: what mirrors x to x and leaves y and z."""
+    sign = np.array([-1.0, 1, 1])
+    return (change + sign[:, None, None] * change * np.array([-1.0, 1, 1, 1])[None, :, None]) / 2
+
+
+def _push_template(
+    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, spread: list
+) -> BoneSpace:
+    """Moves the mean body's bones by what their worst shape asks for, smoothed."""
+    worst = np.zeros(len(margin))
+    move = np.zeros((len(margin), 3))
+    for k, near in work:
+        ids, lack, outward = _lacking(bones, betas[k], skins[k], margin, near)
+        more = lack > worst[ids]
+        worst[ids[more]] = lack[more]
+        move[ids[more]] = -(outward * lack[:, None])[more]
+    template = bones.template.copy()
+    for part, name in enumerate(bones.names):
+        ids = np.flatnonzero(bones.parts == part)
+        if not move[ids].any() or name.startswith(RIGID):
+            continue
+        wanted = move[ids]
+        if _on_midline(name):  # the twin of each vertex asks for the mirror image
+            twin = cKDTree(template[ids]).query(template[ids] * [-1, 1, 1])[1]
+            wanted = (wanted + wanted[twin] * [-1, 1, 1]) / 2
+        template[ids] += spread[part] @ wanted
+    return bones.moved(template)
+
+
+def _spread(bones: BoneSpace, name: str, stage: int) -> scipy.sparse.csr_matrix:
+    """(n, n) what each vertex of a bone takes over of its neighbours' pushes: the mean, but never less than half its own."""
+    points = bones.template[bones.members(name)]
+    reach = (SPREAD_SMALL if name.startswith(SMALL) else SPREAD)[stage]
+    pairs = cKDTree(points).query_pairs(2 * reach, output_type="ndarray")
+    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    weight = np.exp(-0.5 * (distance / reach) ** 2)
+    n = len(points)
+    matrix = scipy.sparse.coo_matrix(
+        (np.tile(weight, 2), (np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]]))),
+        shape=(n, n),
+    ).tocsr() + scipy.sparse.eye(n)
+    total = np.asarray(matrix.sum(1)).ravel()
+    # A push is shared out so that a lone vertex that sticks out does not take the whole bone with it, and still moves.
+    return scipy.sparse.diags(1 / total**0.5) @ matrix @ scipy.sparse.diags(1 / total**0.5)

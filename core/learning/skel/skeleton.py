@@ -17,6 +17,8 @@ N_JOINTS = len(PARENTS)
 # thorax to head. Each step is centred where the arc between its two joints is, so that neighbours stay together.
 TO_LUMBAR = {"vertebra_l5": 0.2, "vertebra_l4": 0.5, "vertebra_l3": 0.8}
 TO_THORAX = {"vertebra_l2": 0.0, "vertebra_l1": 0.25, "vertebra_t12": 0.5, "vertebra_t11": 0.75}
+# The last ribs go between their own vertebra and the one above, which they lie beside.
+FLOATING_RIBS = {"rib_11": 0.87, "rib_12": 0.62}
 TO_HEAD = {
     f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.08, 0.22, 0.38, 0.54, 0.7, 0.86, 1.0), strict=True)
 }
@@ -57,7 +59,8 @@ def joint_of(bone: str) -> str:
 def spine_weights(bone: str) -> dict[str, float]:
     """Weights of the spine's joints for a vertebra or rib: one blend for the whole bone, which is never bent."""
     if bone.startswith("rib_"):
-        bone = {"rib_11": "vertebra_t11", "rib_12": "vertebra_t12"}.get(bone[:6], "vertebra_t08")
+        share = FLOATING_RIBS.get(bone[:6], 1.0)
+        return {"lumbar_body": 1 - share, "thorax": share} if share < 1 else {"thorax": 1.0}
     if bone in TO_LUMBAR:
         return {"pelvis": 1 - TO_LUMBAR[bone], "lumbar_body": TO_LUMBAR[bone]}
     if bone in TO_THORAX:
@@ -104,6 +107,18 @@ def _shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.eye(3) + cross + cross @ cross / (1 + source @ target)
 
 
+# The scapula turns about its own plane's axes, which lies this much out of the frontal plane (Struyf 2011: 35 degrees): so it
+# glides along the ribs instead of digging into them.
+SCAPULAR_PLANE = np.deg2rad(35.0)
+
+
+def _axes_turned(joint: int) -> np.ndarray:
+    """(3, 3) from the parent's axes to those that the angles of a joint turn about, in the T pose."""
+    sides = {JOINT_INDEX["scapula_r"]: -1.0, JOINT_INDEX["scapula_l"]: 1.0}
+    cos, sin = np.cos(SCAPULAR_PLANE), np.sin(SCAPULAR_PLANE) * sides.get(joint, 0.0)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]) if joint in sides else np.eye(3)
+
+
 def default_pose(joints: np.ndarray, bone_frames: np.ndarray) -> np.ndarray:
     """(24, 4, 4) `apose_rel_transfo`: rotations A_j and translations a_j relative to the parent, see the module's text."""
     relative = np.tile(np.eye(4), (N_JOINTS, 1, 1))
@@ -111,7 +126,7 @@ def default_pose(joints: np.ndarray, bone_frames: np.ndarray) -> np.ndarray:
     relative[0, :3, 3] = joints[0]
     for j in range(1, N_JOINTS):
         parent = PARENTS[j]
-        relative[j, :3, :3] = bone_frames[parent].T @ bone_frames[j]
+        relative[j, :3, :3] = bone_frames[parent].T @ _axes_turned(j).T @ bone_frames[j]
         relative[j, :3, 3] = bone_frames[parent].T @ (joints[j] - joints[parent])
     # SKEL aims the thorax along the shaped vector from the lumbar joint to the thorax, but takes the head's offset as the
     # bone's own direction: so the head's offset points along the former, with its own length.

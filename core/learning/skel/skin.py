@@ -80,14 +80,14 @@ class TPose:
         self.makehuman = makehuman
         self.bones = list(makehuman.rig)
         weights = makehuman.rig_weights()
-        groups = self._groups()
+        groups = self.groups()
         self.group_names = sorted(set(groups))
         gather = np.array([[g == name for name in self.group_names] for g in groups], float)
         self.weights = weights @ gather  # (V, groups)
         # Joint cubes and other helpers hang on no bone: they go with their rig bone, below.
         self.free = self.weights.sum(1) < 0.5
 
-    def _groups(self) -> list[str]:
+    def groups(self) -> list[str]:
         """For each rig bone, the bone whose turn it follows."""
         leaders = {f"{n}.{s}" for s in SIDES for n in LEADERS} | {"root"}
         groups = []
@@ -103,19 +103,19 @@ class TPose:
 
     def apply(self, base: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(V, 3) posed base mesh, and rig joints by bone name (2, 3): head and tail in the T pose, hips' middle at 0."""
-        turns = self._turns(base)
+        turns = self.turns(base)
         rotation = np.array([turns[name][0] for name in self.group_names])
         shift = np.array([turns[name][1] for name in self.group_names])
         matrix = np.tensordot(self.weights, rotation, 1)
         posed = (matrix @ base[..., None])[..., 0] + self.weights @ shift
         joints = {}
-        for name, group in zip(self.bones, self._groups(), strict=True):
+        for name, group in zip(self.bones, self.groups(), strict=True):
             ends = np.array([self.joint(base, name, end) for end in ("head", "tail")])
             joints[name] = ends @ turns[group][0].T + turns[group][1]
         centre = (joints["upperleg01.L"][0] + joints["upperleg01.R"][0]) / 2
         return posed - centre, {name: ends - centre for name, ends in joints.items()}
 
-    def _turns(self, base: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def turns(self, base: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Per leading bone the rotation and shift (of x -> R x + t) to the T pose."""
         turns = {"root": (np.eye(3), np.zeros(3))}
         for side, sign in SIDES.items():

@@ -110,16 +110,15 @@ def _smooth(share: np.ndarray) -> np.ndarray:
 def bone_weights(bones: Bones) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
     """Blended weights (Nk, 24) and rigid labels (Nk,) of all bones' vertices, in their order.
 
-    A bone is never bent, but the clavicle goes over from the thorax at the sternum to the scapula at the acromion.
+    A bone is never bent: all its vertices have the same weights. Where clavicles do not follow thorax and scapula by
+    themselves, as in SKEL's own code, they go halfway with each.
     """
     rows, labels = [], []
     for name, bone in bones.items():
         weights = np.zeros((len(bone.vertices), N_JOINTS))
         label = JOINT_INDEX[joint_of(name)]
         if name.startswith("clavicle"):
-            x = np.abs(bone.vertices[:, 0])
-            share = _smooth((x - x.min()) / np.ptp(x))
-            weights[:, label], weights[:, JOINT_INDEX["thorax"]] = share, 1 - share
+            weights[:, label] = weights[:, JOINT_INDEX["thorax"]] = 0.5
         elif name.startswith(("vertebra", "rib")):
             for joint, part in spine_weights(name[:-2] if name.startswith("rib") else name).items():
                 weights[:, JOINT_INDEX[joint]] = part

@@ -1,0 +1,75 @@
+"""How the bones change with the body's shape: each bone is moved by an affine map that is linear in the betas.
+
+The bones placed in many people are regressed on their betas; what is left of each bone's change is the affine map nearest to
+it, so that a bone keeps its surface. People are symmetric: only the right side and the midline are learned.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+# Bones that change together, so that joints between them stay as they are.
+TOGETHER = (("tibia_r", "fibula_r"), ("ulna_r", "radius_r"))
+
+
+@dataclass(frozen=True)
+class BoneSpace:
+    """The right side's and midline's bones in the T pose, P parts; metres, SMPL's axes."""
+
+    names: tuple[str, ...]
+    parts: np.ndarray  # (V,) which part a vertex belongs to
+    template: np.ndarray  # (V, 3) in the mean body
+    maps: np.ndarray  # (P, 3, 4, 10) change per beta: x -> x + (maps @ beta) [x; 1]
+
+    def at(self, betas: np.ndarray, ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(S, v, 3) the vertices `ids` in the shapes betas (S, 10)."""
+        points = self.template[ids]
+        change = np.einsum("pack,sk->spac", self.maps, betas)[:, self.parts[ids]]
+        return points + np.einsum("svac,vc->sva", change[..., :3], points) + change[..., 3]
+
+    def directions(self, ids: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(v, 3, 10) how the vertices `ids` move per beta."""
+        maps = self.maps[self.parts[ids]]
+        return np.einsum("vack,vc->vak", maps[:, :, :3], self.template[ids]) + maps[:, :, 3]
+
+    def members(self, name: str) -> np.ndarray:
+        """The ids of a part's vertices."""
+        return np.flatnonzero(self.parts == self.names.index(name))
+
+    def moved(self, template: np.ndarray | None = None, maps: np.ndarray | None = None) -> "BoneSpace":
+        """With another template or other maps."""
+        return replace(
+            self,
+            template=self.template if template is None else template,
+            maps=self.maps if maps is None else maps,
+        )
+
+
+def learn(names: tuple[str, ...], parts: np.ndarray, placed: np.ndarray, betas: np.ndarray) -> BoneSpace:
+    """The bone space of people (S, 10) whose bones were placed at (S, V, 3)."""
+    count = len(placed)
+    design = np.column_stack([np.ones(count), betas])
+    coefficients = np.linalg.lstsq(design, placed.reshape(count, -1), rcond=None)[0].reshape(-1, *placed.shape[1:])
+    template, directions = coefficients[0], coefficients[1:]
+    maps = np.empty((len(names), 3, 4, betas.shape[1]))
+    together = {name: group for group in TOGETHER for name in group}
+    for part, name in enumerate(names):
+        group = [names.index(n) for n in together.get(name, (name,))]
+        ids = np.flatnonzero(np.isin(parts, group))
+        maps[part] = affine(template[ids], directions[:, ids])
+    return BoneSpace(names, parts, template, maps)
+
+
+def affine(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """(3, 4, K) the affine maps nearest to K displacements (K, n, 3) of points (n, 3).
+
+    Thin bones leave directions open in which nothing is known; there the map does nothing.
+    """
+    middle = points.mean(0)
+    local = np.column_stack([points - middle, np.ones(len(points))])
+    size = np.sqrt((local**2).mean(0))
+    ridge = len(points) * np.diag([1e-3, 1e-3, 1e-3, 0]) * size.max() ** 2 * 1e-2
+    solution = np.linalg.solve(local.T @ local + ridge, np.einsum("nc,kna->cka", local, directions).reshape(4, -1))
+    linear = solution.reshape(4, len(directions), 3).transpose(2, 0, 1)
+    linear[:, 3] -= np.einsum("ack,c->ak", linear[:, :3], middle)
+    return linear

@@ -1,0 +1,123 @@
+"""Where SKEL's joints are: points on the bones, so that joints change with the shape as the bones do."""
+
+import numpy as np
+
+from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from . import placement, skeleton
+from .bone_names import SPINE, TARSALS
+from .bone_space import BoneSpace
+from .placement import end_of
+from .template_landmarks import fit_sphere
+
+# From the acromial end of the clavicle to where SKEL's scapula turns, for a stature of 1.756 m: found by keeping the
+# clavicle's length and the scapula's distance from the ribs over its range. The glide that SKEL adds is then nearly that of a
+# rigid clavicle.
+SCAPULA_OFFSET = np.array([0.0325, -0.010, 0.030]) / 1.756
+
+# A joint is the mean of points, each carried by a bone.
+Points = dict[str, list[tuple[str, np.ndarray]]]
+
+
+def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]], stature: float) -> Points:
+    """The points of each joint of the right side and the midline in the mean body."""
+    v = {name: bones.template[bones.members(name)] for name in bones.names}
+
+    def at(mark: str) -> tuple[str, np.ndarray]:
+        bone, ids = marks[mark]
+        return bone, v[bone][ids].mean(0)
+
+    def head(mark: str) -> tuple[str, np.ndarray]:
+        bone, ids = marks[mark]
+        return bone, fit_sphere(v[bone][ids])[0]
+
+    def end(bone: str, direction: list[float]) -> tuple[str, np.ndarray]:
+        return bone, end_of(v[bone], direction)
+
+    spine = {name: [(name, placement.vertebral_body(v[name]))] for name in SPINE}
+    return {
+        "pelvis": [head("femoral_head_r")],
+        "femur_r": [head("femoral_head_r")],
+        "tibia_r": [at("femur_lateral_epicondyle_r"), at("femur_medial_epicondyle_r")],
+        "talus_r": [at("medial_malleolus_r"), at("lateral_malleolus_r")],
+        # The subtalar joint: between the talus and the middle of the heel bone.
+        "calcn_r": [(name, v[name].mean(0)) for name in ("talus_r", "calcaneus_r")],
+        "toes_r": [end(f"metatarsal_{n}_r", [0, 0, 1]) for n in (1, 2, 3)],
+        "lumbar_body": spine[skeleton.LUMBAR_VERTEBRA],
+        "thorax": spine[skeleton.THORAX_VERTEBRA],
+        "head": spine["vertebra_c1"],
+        "scapula_r": [("scapula_r", end("clavicle_r", [-1, 0, 0])[1] + SCAPULA_OFFSET * stature)],
+        "humerus_r": [head("humeral_head_r")],
+        "ulna_r": [at("humerus_lateral_epicondyle_r"), at("humerus_medial_epicondyle_r")],
+        "radius_r": [end("radius_r", [1, 0, 0])],
+        "hand_r": [at("radial_styloid_r"), at("ulnar_styloid_r")],
+    }
+
+
+def joint_directions(bones: BoneSpace, points: Points) -> np.ndarray:
+    """(24, 3, 11) the mean body's joints and their change per beta; the left side mirrors the right."""
+    joints = np.empty((len(JOINT_NAMES), 3, 1 + bones.maps.shape[-1]))
+    for name, places in points.items():
+        maps = np.array([bones.maps[bones.names.index(part)] for part, _ in places])
+        spots = np.array([point for _, point in places])
+        change = np.einsum("pack,pc->pak", maps[:, :, :3], spots) + maps[:, :, 3]
+        joint = np.concatenate([spots[..., None], change], 2).mean(0)
+        if name.endswith("_r"):
+            joints[JOINT_INDEX[name[:-1] + "l"]] = joint * np.array([-1, 1, 1])[:, None]
+        else:
+            joint = joint * np.array([0, 1, 1])[:, None]
+        joints[JOINT_INDEX[name]] = joint
+    return joints
+
+
+# Which joint's correction each bone follows: one, or from the first joint to the second along the bone.
+_FOLLOWS = {
+    "femur": ("femur_r", "tibia_r"),
+    "patella": ("tibia_r", "tibia_r"),
+    "tibia": ("tibia_r", "talus_r"),
+    "fibula": ("tibia_r", "talus_r"),
+    "humerus": ("humerus_r", "ulna_r"),
+    "ulna": ("ulna_r", "hand_r"),
+    "radius": ("ulna_r", "hand_r"),
+    "scapula": ("humerus_r", "humerus_r"),
+    "hip_bone": ("femur_r", "femur_r"),
+    "sacrum": ("pelvis", "pelvis"),
+    "skull": ("head", "head"),
+    "mandible": ("head", "head"),
+    "clavicle": ("thorax", "humerus_r"),
+}
+_SPINE = ("pelvis", "lumbar_body", "thorax", "head")
+
+
+def follow_regressor(bones: BoneSpace, wanted: np.ndarray, given: np.ndarray) -> BoneSpace:
+    """The bones moved to joints that regressors give instead of those that the bones would have.
+
+    Where the skin around a joint cannot tell how it changes with the shape, bones yield: each goes along with its joints.
+
+    wanted, given: (24, 3, 11) joints from the bones and from the regressors
+    """
+    at = {name: wanted[j, :, 0] for name, j in JOINT_INDEX.items()}
+    change = {name: given[j, :, 1:] - wanted[j, :, 1:] for name, j in JOINT_INDEX.items()}
+    heights = np.array([at[name][1] for name in _SPINE])
+    maps = bones.maps.copy()
+    for part, name in enumerate(bones.names):
+        ids = bones.members(name)
+        stem = name.removesuffix("_r")
+        if stem.startswith(("vertebra", "rib", "sternum")):
+            y = bones.template[ids, 1].mean()
+            shares = [np.interp(y, heights, row) for row in np.eye(len(_SPINE))]
+            maps[part, :, 3] += sum(share * change[joint] for share, joint in zip(shares, _SPINE, strict=True))
+            continue
+        first, second = _FOLLOWS.get(stem) or (("talus_r",) * 2 if _in_foot(stem) else ("hand_r",) * 2)
+        start, end = at[first], at[second]
+        if first == second:
+            maps[part, :, 3] += change[first]
+            continue
+        along = (end - start) / ((end - start) @ (end - start))
+        growth = np.einsum("ak,c->ack", change[second] - change[first], along)
+        maps[part, :, :3] += growth
+        maps[part, :, 3] += change[first] - np.einsum("ack,c->ak", growth, start)
+    return bones.moved(maps=maps)
+
+
+def _in_foot(stem: str) -> bool:
+    return stem in TARSALS or stem == "talus" or stem.startswith("metatarsal") or "_foot_" in stem

@@ -1,0 +1,92 @@
+"""What is learned of an open body, and its file: our own numbers alone, no mesh and no weights of the packages."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+from ...errors import FileError
+from ...exchange.replacing import replacing
+
+# Where the repository keeps what was learned.
+FOLDER = Path(__file__).resolve().parent / "learned"
+# Lengths are kept in steps of this size (metres) where arrays are large.
+STEP = 2e-5
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is learned of one body. P bones and V bone vertices of the right side and the midline, N skin vertices."""
+
+    placements: np.ndarray  # (P, 3, 4) template bone to mean body, the affine part
+    offsets: np.ndarray  # (V, 3) metres, what the mean body's bones differ from that
+    maps: np.ndarray  # (P, 3, 4, 10) how bones change per beta, x -> x + (maps @ beta) [x; 1]
+    regressor: scipy.sparse.csr_matrix  # (24, N)
+    frames: np.ndarray  # (24, 3, 3) per_joint_rot
+    default_pose: np.ndarray  # (24, 4, 4) apose_rel_transfo
+    skin_weights: scipy.sparse.csr_matrix  # (N, 24)
+    posedirs: np.ndarray | None  # (N, 3, 207)
+    patella_path: np.ndarray  # (K, 4)
+    scale_pairs: np.ndarray  # (R, 5)
+    scale_copies: np.ndarray  # (C, 3)
+
+
+_IN_STEPS = {"offsets", "posedirs"}
+
+
+def write(learned: Learned, path: Path) -> None:
+    """Writes what was learned; the same numbers give the same file."""
+    arrays: dict[str, np.ndarray] = {}
+    for field in fields(Learned):
+        value = getattr(learned, field.name)
+        if value is None:
+            continue
+        if scipy.sparse.issparse(value):
+            matrix = value.tocoo()
+            arrays |= {
+                f"{field.name}.row": matrix.row.astype(np.uint16),
+                f"{field.name}.col": matrix.col.astype(np.uint16),
+            }
+            arrays |= {
+                f"{field.name}.data": matrix.data.astype(np.float32),
+                f"{field.name}.shape": np.array(matrix.shape),
+            }
+        elif field.name in _IN_STEPS:
+            steps = np.round(value / STEP)
+            if np.abs(steps).max() > np.iinfo(np.int16).max:
+                raise FileError(f"{field.name} holds lengths beyond what {path.name} can keep.")
+            arrays[field.name] = steps.astype(np.int16)
+        else:
+            arrays[field.name] = value if value.dtype.kind in "iu" else value.astype(np.float32)
+    with replacing(path) as part:
+        np.savez_compressed(part, **arrays)
+
+
+def read(path: Path) -> Learned:
+    """Reads what was learned.
+
+    Raises
+    ------
+    FileError
+        When the file is missing: `osteon train skel` makes it.
+    """
+    if not path.is_file():
+        raise FileError(f"There is no file {path}: run `osteon train skel` to learn it.")
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    values = {}
+    for field in fields(Learned):
+        name = field.name
+        if f"{name}.data" in arrays:
+            parts = (
+                arrays[f"{name}.{part}"].astype(kind) for part, kind in (("data", float), ("row", int), ("col", int))
+            )
+            data, row, col = parts
+            matrix = scipy.sparse.csr_matrix((data, (row, col)), shape=tuple(arrays[f"{name}.shape"]))
+            values[name] = scipy.sparse.csr_matrix(scipy.sparse.diags(1 / np.asarray(matrix.sum(1)).ravel()) @ matrix)
+        elif name in _IN_STEPS:
+            values[name] = arrays[name] * STEP if name in arrays else None
+        else:
+            values[name] = arrays[name].astype(int if arrays[name].dtype.kind in "iu" else float)
+    return Learned(**values)

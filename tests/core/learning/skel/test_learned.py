@@ -1,0 +1,30 @@
+"""What was learned: kept in the repository, small, the same after writing and reading."""
+
+import numpy as np
+import pytest
+from osteon.core.bodies.load import OPEN_BODIES
+from osteon.core.errors import FileError
+from osteon.core.learning.skel import learned
+
+
+def test_all_of_it_is_kept_and_small():
+    files = sorted(learned.FOLDER.glob("*.npz"))
+    assert {path.stem for path in files} == set(OPEN_BODIES)
+    assert sum(path.stat().st_size for path in files) < 10e6
+
+
+def test_it_reads_back_as_written(tmp_path):
+    first = learned.read(learned.FOLDER / "open-male.npz")
+    learned.write(first, tmp_path / "again.npz")
+    second = learned.read(tmp_path / "again.npz")
+    for name in ("placements", "maps", "frames", "default_pose", "patella_path", "offsets", "posedirs", "scale_pairs"):
+        assert np.array_equal(getattr(first, name), getattr(second, name)), name
+    for name in ("regressor", "skin_weights"):
+        assert abs(getattr(first, name) - getattr(second, name)).max() < 1e-6
+    learned.write(second, tmp_path / "third.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "third.npz").read_bytes()
+
+
+def test_a_missing_file_says_how_to_make_it(tmp_path):
+    with pytest.raises(FileError, match="osteon train skel"):
+        learned.read(tmp_path / "open-giant.npz")

