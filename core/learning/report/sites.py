@@ -59,7 +59,7 @@ RIGHT: dict[str, Site] = {
     "hand_radial": Site("metacarpal_2", _FRONT, ((_DISTAL, 0.8, 1.0),)),
     "hand_ulnar": Site("metacarpal_5", _BACK, ((_DISTAL, 0.8, 1.0),)),
     "asis": Site("hip_bone", _FRONT, ((_UP, 0.55, 1.0),)),
-    "psis": Site("hip_bone", _BACK, ((_UP, 0.55, 1.0),)),
+    "psis": Site("hip_bone", _BACK, ((_UP, 0.68, 1.0),)),
     "iliac_crest": Site("hip_bone", _LATERAL, ((_UP, 0.75, 1.0),)),
     "iliocristale": Site("hip_bone", _UP),
     "ischium": Site("hip_bone", _DOWN),

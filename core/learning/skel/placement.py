@@ -210,10 +210,16 @@ def _head(v: Placed, skin: Skin, m: Measures) -> Placed:
         )
 
     change = scipy.optimize.least_squares(misses, np.zeros(6), diff_step=1e-4, max_nfev=20, x_scale=HEAD_SPREAD).x
-    return {name: fitted(v[name], change) for name in ("skull", "mandible")}
+    placed = {name: fitted(v[name], change) for name in ("skull", "mandible")}
+    # Jaws differ more than heads: the mandible grows from its condyles until the chin is covered as usual.
+    condyles, end = placed["mandible"][np.argmin(placed["mandible"][:, 2])], fitted(chin, change)
+    grown = np.clip(skin.depth(end)[0] - CHIN_DEPTH, -JAW_GROWTH, JAW_GROWTH) / (end[0, 2] - condyles[2])
+    placed["mandible"][:, 2] += grown * (placed["mandible"][:, 2] - condyles[2])
+    return placed
 
 
 VAULT_DEPTH, FACE_DEPTH, CHIN_DEPTH = 0.006, 0.003, 0.011  # metres under the skin
+JAW_GROWTH = 0.006
 HEAD_SPREAD = np.array([0.15, 0.08, 0.08, 0.08, 0.015, 0.015])  # pitch, growth in x, y, z, and way up and forward
 
 
@@ -272,7 +278,7 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
     ratios = []
     for y in levels:
         near = front_point[np.abs(front_point[:, 1] - y) < 0.02]
-        target_y = float(height(np.array(y)))
+        target_y = float(height(np.array(y))) - CAGE_DROP * m.stature
         _, front = skin.span(np.array([0.0, target_y, 0.0]), 2)
         spine_z = body_curve(y) + curve(y)
         ratios.append((front - 0.012 - spine_z) / (near[:, 2].max() - body_curve(y)))
@@ -403,7 +409,7 @@ def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) ->
 GIRDLE_NOMINAL = np.deg2rad([28.0, 0.0, 0.0])
 GIRDLE_SPREAD = np.deg2rad([8.0, 15.0, 10.0])
 # metres by which the clavicle leaves the sternum higher than in the template
-OFF_RIB = np.array([-0.002, 0.007, 0.002])
+OFF_RIB = np.array([-0.002, 0.009, 0.003])
 RIB_GAP, SCAPULA_DEPTH = 0.013, 0.010  # metres of muscle under and of tissue over the scapula
 NELDER_MEAD = {
     "maxfev": 120, "xatol": 1e-3, "fatol": 1e-2,

@@ -26,13 +26,15 @@ SHAPES = 40  # of them, those in which vertices are shallowest, which a stage wo
 REACH = 2.5  # standard deviations
 ROUNDS = 6
 SLACK = 0.003  # vertices that have no more than this beyond their margin are looked at in every round
-SUSPECT = 0.004  # metres outside from which the winding number has the last word
+SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
 SMALL = ("carpal", "phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
          "calcaneus", "talus", "navicular", "cuboid", "cuneiform", "patella")  # fmt: skip
+# Bones that fit the skin all around already: only where they lie too shallow they may bend.
+FITTED = ("skull",)
 # Bones that the smooth field may not bend.
 RIGID = ("vertebra", "patella", "scapula", "clavicle")
 SEED = 5
@@ -122,6 +124,8 @@ def _push_maps(bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin
             parts.setdefault(part, []).append((k, ids[own], lack[own], outward[own]))
     template, maps = bones.template.copy(), bones.maps.copy()
     for part, rows in parts.items():
+        if bones.names[part] in FITTED:
+            continue
         members = np.flatnonzero(bones.parts == part)
         middle = bones.template[members].mean(0)
         local = np.column_stack([bones.template[members] - middle, np.ones(len(members))])

@@ -18,9 +18,9 @@ N_JOINTS = len(PARENTS)
 TO_LUMBAR = {"vertebra_l5": 0.2, "vertebra_l4": 0.5, "vertebra_l3": 0.8}
 TO_THORAX = {"vertebra_l2": 0.0, "vertebra_l1": 0.25, "vertebra_t12": 0.5, "vertebra_t11": 0.75}
 # The last ribs go between their own vertebra and the one above, which they lie beside.
-FLOATING_RIBS = {"rib_11": 0.87, "rib_12": 0.62}
+FLOATING_RIBS = {"rib_11": 0.92, "rib_12": 0.68}
 TO_HEAD = {
-    f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.08, 0.22, 0.38, 0.54, 0.7, 0.86, 1.0), strict=True)
+    f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.07, 0.2, 0.34, 0.48, 0.62, 0.75, 0.87), strict=True)
 }
 # The vertebrae whose bodies carry the joints.
 LUMBAR_VERTEBRA, THORAX_VERTEBRA = "vertebra_l2", "vertebra_t08"
