@@ -209,3 +209,9 @@ def test_progress_bar_comes_after_two_seconds_and_goes(monkeypatch, capfd):
     assert "██████████░░░░░░░░░░  50%  Fitting 1 person" in capfd.readouterr().err
     bar.clear()
     assert capfd.readouterr().err.endswith("\r")
+
+
+@pytest.mark.parametrize("flag", [[], ["--check"]])
+def test_training_a_body_that_does_not_exist(flag, capfd):
+    assert cli.main(["train", "skel", "open-giant", *flag]) == 2
+    assert "There is no open body open-giant: there are open-male, " in capfd.readouterr().err
