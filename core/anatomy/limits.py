@@ -45,7 +45,7 @@ _RECOMMENDED = {
     "head_extension": (-59, 59),
     "head_twist": (-80, 80),
     "scapula_abduction_r": (-12, 22),
-    "scapula_elevation_r": (-15, 15),
+    "scapula_elevation_r": (-15, 13),
     "scapula_upward_rot_r": (-12, 25),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),

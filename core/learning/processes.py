@@ -58,6 +58,8 @@ def run_all(function: Callable[..., Any], items: Sequence[tuple], processes: int
         with context.Pool(min(processes, len(items)), start, (messages,)) as pool:
             results = [pool.apply_async(_telling, (function, item, k)) for k, item in enumerate(items)]
             while not all(result.ready() for result in results):
+                for failed in (result for result in results if result.ready() and not result.successful()):
+                    failed.get()
                 try:
                     k, shares[k], text = messages.get(timeout=0.2)
                 except queue.Empty:

@@ -51,7 +51,7 @@ REASONS: dict[str, Reason] = {
     "sitting height": Reason("vertex to the bone of the ischium; a seat presses 1 to 2 cm of flesh below it", -4, 1),
     "mid-patella height": Reason("of the bone; the skin point is the middle of what can be palpated", -3, 3),
     "bicristal breadth": Reason("between the bones; callipers keep some flesh between them", -8, 6),
-    "chest breadth": Reason("the raised arm widens the chest", 0, 15),
+    "chest breadth": Reason("raised arms bring their muscles beside the chest, most of all men's", 0, 25),
     "chest depth": Reason("raised arms lift the chest", -4, 10),
     "thigh": Reason(
         "women: de Leva's thigh is short since its hip centre lies low; see trochanterion to epicondyle", -5, 20

@@ -14,9 +14,9 @@ from ..inside import Skin
 from .skinning import Posed, blended, corrected
 
 MARGIN = 0.003  # metres of skin that a posed bone should have over it
-SPREAD = 0.012  # metres, how far around it the skin gives way
+SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.12  # metres at rest; skin farther away is another part of the body, which only touches
-GAIN = 1.5
+GAIN = 1.4
 
 
 class Cover:

@@ -49,8 +49,7 @@ def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]], sta
         "humerus_r": [head("humeral_head_r")],
         "ulna_r": [at("humerus_lateral_epicondyle_r"), at("humerus_medial_epicondyle_r")],
         "radius_r": [end("radius_r", [1, 0, 0])],
-        # The wrist turns about the head of the capitate, a little beyond the styloids.
-        "hand_r": [at("radial_styloid_r"), at("ulnar_styloid_r"), *[end("capitate_r", [1, 0, 0])] * 2],
+        "hand_r": [at("radial_styloid_r"), at("ulnar_styloid_r")],
     }
 
 

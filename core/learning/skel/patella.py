@@ -5,6 +5,8 @@ patella and femur, and the patella turns with the tibia, lagging behind (Rajagop
 angle beyond the first ten degrees).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.optimize
 
@@ -62,9 +64,20 @@ def path(bones: BoneSpace, centres: np.ndarray, frames: np.ndarray, faces: np.nd
         def excess(swing: float, placed=placed, wanted=wanted) -> float:
             return -condyles.depth(placed(swing)).max() - wanted
 
-        swing = scipy.optimize.brentq(excess, *SWINGS, xtol=1e-4) if angle else lean
+        swing = _first_touch(excess) if angle else lean
         way = placed(swing).mean(0) - middle
         rows.append([angle, turn, way @ forward, way @ up])
     rows[0][1:] = [0.0, 0.0, 0.0]
     straight = [ANGLES[0], *(-np.array(rows[1][1:]) * 0.3)]
     return np.array([straight, *rows])
+
+
+def _first_touch(excess: Callable[[float], float]) -> float:
+    """The swing at which a patella that comes from the front is as near to the femur as wanted, or nearest to that."""
+    swings = np.linspace(*SWINGS, 36)[::-1]
+    values = np.array([excess(swing) for swing in swings])
+    touching = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
+    if not len(touching):
+        return float(swings[np.abs(values).argmin()])
+    k = touching[0]
+    return float(scipy.optimize.brentq(excess, swings[k + 1], swings[k], xtol=1e-4))

@@ -24,12 +24,14 @@ TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
 # The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
 KNEE_GAP, SACRAL_GAP = 0.002, 0.008
+HEEL_OFF = 0.005  # metres
 TOES = 0.85  # metatarsals and phalanges, across
 TARSUS = 0.82  # the template's is wide for its metatarsals
 HEEL_PAD = 0.018  # metres under the calcaneus, unloaded
 SPINOUS_DEPTH = (
     0.016  # of the spinous processes under the skin of the back, where the trunk is this deep (share of stature)
 )
+STERNUM_DEPTH = 0.007  # metres under the skin in the midline
 CAGE_DROP = (
     0.012  # share of stature by which the template's ribs rise too much to the front: its sternum is near its C7
 )
@@ -129,6 +131,7 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     cut = skin.section(np.array([m.ankle[0], m.floor + 0.03, heel_skin + 0.02]), 2, 0.06)
     middle = v["calcaneus_r"].mean(0)
     heel_off = (cut[:, 0].min() + cut[:, 0].max()) / 2 - m.ankle[0] - TARSUS * across * (middle[0] - ankle[0])
+    heel_off = np.clip(heel_off, -HEEL_OFF, HEEL_OFF)  # more would bring it under the fibula
     heads_off = np.mean([m.toes[n][0][0] - m.ankle[0] - across * (heads[n][0] - ankle[0]) for n in (1, 5)])
 
     def tarsal(points: np.ndarray) -> np.ndarray:
@@ -281,7 +284,7 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
         target_y = float(height(np.array(y))) - CAGE_DROP * m.stature
         _, front = skin.span(np.array([0.0, target_y, 0.0]), 2)
         spine_z = body_curve(y) + curve(y)
-        ratios.append((front - 0.012 - spine_z) / (near[:, 2].max() - body_curve(y)))
+        ratios.append((front - STERNUM_DEPTH - spine_z) / (near[:, 2].max() - body_curve(y)))
     depth = float(np.clip(np.median(ratios), 0.85, 1.3))
     notch = _top(sternum)
     cage = np.concatenate([v[f"rib_{n:02d}_r"] for n in range(4, 10)])
@@ -409,7 +412,7 @@ def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) ->
 GIRDLE_NOMINAL = np.deg2rad([28.0, 0.0, 0.0])
 GIRDLE_SPREAD = np.deg2rad([8.0, 15.0, 10.0])
 # metres by which the clavicle leaves the sternum higher than in the template
-OFF_RIB = np.array([-0.002, 0.009, 0.003])
+OFF_RIB = np.array([-0.002, 0.012, 0.003])
 RIB_GAP, SCAPULA_DEPTH = 0.013, 0.010  # metres of muscle under and of tissue over the scapula
 NELDER_MEAD = {
     "maxfev": 120, "xatol": 1e-3, "fatol": 1e-2,

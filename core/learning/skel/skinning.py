@@ -79,6 +79,7 @@ def pose_person(
 
 
 CLOSE = 0.020  # metres below which skin goes with the bone under it rather than as the rig has it
+BETWEEN = 0.010  # metres; how soon skin between two bones goes with the nearer one
 SLIDING = ("clavicle", "rib", "vertebra")  # which skin does not go with but slides over
 
 
@@ -90,20 +91,27 @@ def over_bones(skin: np.ndarray, targets: np.ndarray, bones: np.ndarray, parts: 
 
     bones: (1 + B, V, 3) at rest and posed; parts: (V,) which bone each vertex belongs to
     """
-    distance, nearest = cKDTree(bones[0]).query(skin)
-    share = np.exp(-((distance / CLOSE) ** 2))
-    ids = np.flatnonzero(share > 0.02)
-    part_of = parts[nearest[ids]]
-    moved = targets.copy()
-    for part in np.unique(part_of):
-        own = ids[part_of == part]
+    near = np.full(len(skin), np.inf)
+    total = np.zeros(len(skin))
+    carried = np.zeros_like(targets)
+    for part in np.unique(parts):
         members = np.flatnonzero(parts == part)
-        source = np.column_stack([bones[0][members], np.ones(len(members))])
+        distance = cKDTree(bones[0][members]).query(skin, distance_upper_bound=2 * CLOSE)[0]
+        own = np.flatnonzero(np.isfinite(distance))
+        if not len(own):
+            continue
         # Every bone moves by one affine map.
+        source = np.column_stack([bones[0][members], np.ones(len(members))])
         maps = np.linalg.lstsq(source, bones[1:, members].transpose(1, 0, 2).reshape(len(members), -1), rcond=None)[0]
-        carried = np.column_stack([skin[own], np.ones(len(own))]) @ maps
-        carried = carried.reshape(len(own), len(targets), 3).transpose(1, 0, 2)
-        moved[:, own] += share[own][:, None] * (carried - moved[:, own])
+        there = (np.column_stack([skin[own], np.ones(len(own))]) @ maps).reshape(len(own), len(targets), 3)
+        weight = np.exp(-((distance[own] / BETWEEN) ** 2))
+        near[own] = np.minimum(near[own], distance[own])
+        total[own] += weight
+        carried[:, own] += weight[:, None] * there.transpose(1, 0, 2)
+    ids = np.flatnonzero(total > 0)
+    share = np.exp(-((near[ids] / CLOSE) ** 2))[:, None]
+    moved = targets.copy()
+    moved[:, ids] += share * (carried[:, ids] / total[ids][:, None] - moved[:, ids])
     return moved
 
 
