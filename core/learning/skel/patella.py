@@ -74,7 +74,7 @@ def path(bones: BoneSpace, centres: np.ndarray, frames: np.ndarray, faces: np.nd
 
 def _first_touch(excess: Callable[[float], float]) -> float:
     """The swing at which a patella that comes from the front is as near to the femur as wanted, or nearest to that."""
-    swings = np.linspace(*SWINGS, 36)[::-1]
+    swings = np.linspace(SWINGS[1], SWINGS[0], 36)
     values = np.array([excess(swing) for swing in swings])
     touching = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
     if not len(touching):
