@@ -12,10 +12,11 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from osteon.core.learning.packages import POSE2SIM, unpacked
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools import extension, packages, wheel_lock
+from tools import extension, wheel_lock
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = tomllib.loads((ROOT / "blender_manifest.toml").read_text())
@@ -128,7 +129,7 @@ def photo(tmp_path_factory):
     """A frame with the gymnast, as a PNG file."""
     import av
 
-    (video,) = packages.unpacked(packages.POSE2SIM).rglob("Demo_SinglePerson/videos/cam03.mp4")
+    (video,) = unpacked(POSE2SIM).rglob("Demo_SinglePerson/videos/cam03.mp4")
     path = tmp_path_factory.mktemp("photo") / "gymnast.png"
     with av.open(str(video)) as container:
         next(container.decode(video=0)).to_image().save(path)
