@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ..core.anatomy.joints import JOINT_INDEX, JOINTS
-from ..core.bodies.followers import SIDES, Followers, path_slopes
+from ..core.anatomy.joints import JOINT_INDEX, JOINTS, SIDES
+from ..core.anatomy.patella import path_slopes
 from .drivers import drive_along_curve, drive_displayed_angle
 from .rig_plan import MECHANISM, BonePlan
 
 if TYPE_CHECKING:
+    from ..core.bodies.followers import Followers
     from ..core.bodies.skel import Skel
 
 _SHORT = 0.03  # metres, of bones whose length means nothing
@@ -28,7 +29,7 @@ def follower_names(body: "Skel") -> list[str]:
     return [f"{name}_{side}" for name in names for side in SIDES]
 
 
-def plan_followers(rest: Followers) -> list[BonePlan]:
+def plan_followers(rest: "Followers") -> list[BonePlan]:
     """The bones for clavicles and patellae of one shape (B = 1), and those that clavicles stretch to."""
     plans = []
     if rest.clavicle_ends is not None:
@@ -60,7 +61,7 @@ def _frame_along(y: np.ndarray) -> np.ndarray:
 
 
 def set_up_followers(
-    armature: bpy.types.Object, body: "Skel", rest: Followers, plans: list[BonePlan], joints: list[BonePlan]
+    armature: bpy.types.Object, body: "Skel", rest: "Followers", plans: list[BonePlan], joints: list[BonePlan]
 ) -> None:
     """Constraints and drivers of the bones that `plan_followers` planned; `joints` are the plans of the joints' bones."""
     bones = armature.pose.bones

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from mathutils import Matrix, Vector
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
-from osteon.core.anatomy.limits import MIRROR_PERMUTATION, limits, mirror_pose
+from osteon.core.anatomy.limits import MIRROR_PERMUTATION, mirror_pose
 from osteon.core.bodies.load import load_body
 from osteon.core.bodies.skel import Skel
 from osteon.core.errors import AssetError
@@ -73,10 +73,7 @@ SQUAT: Angles = {
     "shoulder_r_y": 59,
     "elbow_flexion_r": 12,
 }
-OVERHEAD: Angles = {
-    "scapula_upward_rot_r": math.degrees(limits()[POSE_INDEX["scapula_upward_rot_r"], 1]),
-    "shoulder_r_x": -66,
-}
+OVERHEAD: Angles = {"scapula_upward_rot_r": 15, "scapula_abduction_r": -8, "shoulder_r_x": -72}
 T_POSE: Angles = {}
 
 log = logging.getLogger("plates")

@@ -6,7 +6,7 @@
 - ankle, subtalar, mtp: CDC plantar flexion and loaded dorsiflexion, textbook subtalar and first-MTP ranges
 - head: Ferrario et al. 2002; extension is cut at 59 degrees, see below
 - lumbar, thorax: textbook regional ranges, split over SKEL's joints
-- scapula: 37 degrees of upward rotation, of which the T pose has used a third (29 +- 10 between 25 and 125 degrees of arm
+- scapula: 35 degrees of upward rotation, of which the T pose has used a third (29 +- 10 between 25 and 125 degrees of arm
   elevation; Braman et al. 2009), and as much glide as keeps it on the ribs
 - shoulder: ranges of the humerus against the scapula, read about SKEL's T-pose axes
 
@@ -44,9 +44,9 @@ _RECOMMENDED = {
     "head_bending": (-49, 49),
     "head_extension": (-59, 59),
     "head_twist": (-80, 80),
-    "scapula_abduction_r": (-12, 22),
-    "scapula_elevation_r": (-15, 13),
-    "scapula_upward_rot_r": (-12, 25),
+    "scapula_abduction_r": (-10, 16),
+    "scapula_elevation_r": (-12, 12),
+    "scapula_upward_rot_r": (-10, 25),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),
     "shoulder_r_z": (-75, 95),

@@ -30,3 +30,12 @@ def patella_path(distance: float) -> np.ndarray:
     centres = _POLE + np.column_stack([cos * x - sin * y, sin * x + cos * y])
     way = (centres - centres[0]) * distance / np.linalg.norm(centres[0])
     return np.column_stack([_KNEE_ANGLES, _ROTATIONS[0] - _ROTATIONS, way])
+
+
+def path_slopes(path: np.ndarray) -> np.ndarray:
+    """The slopes (K, 3) of a patella path (K, 4) at its knots.
+
+    They are those of the parabola through a knot and its neighbours, hence a smooth curve, and one that Blender draws
+    with the same keys.
+    """
+    return np.gradient(path[:, 1:], path[:, 0], axis=0)

@@ -5,13 +5,11 @@ Transforms are (..., 3, 4), linear part and translation. Sides come as a dimensi
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .rotations import align, cross_matrix
 
-SIDES = "r", "l"
 # The landmarks of a clavicle's ends, on the bone of that side.
 CLAVICLE_ENDS = "clavicle_sternal_end", "clavicle_acromial_end"
 
@@ -91,15 +89,6 @@ def patella_transforms(rest: Followers, motion: Tensor, femora: Tensor) -> Tenso
     turn = torch.eye(3, dtype=axes.dtype, device=axes.device) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
     way = axes[..., :2] @ (scales[..., None] * motion[..., 1:])[..., None]
     return after(femora, torch.cat([turn, centres[..., None] + way - turn @ centres[..., None]], -1))
-
-
-def path_slopes(path: np.ndarray) -> np.ndarray:
-    """The slopes (K, 3) of a patella path (K, 4) at its knots.
-
-    They are those of the parabola through a knot and its neighbours, hence a smooth curve, and one that Blender draws
-    with the same keys.
-    """
-    return np.gradient(path[:, 1:], path[:, 0], axis=0)
 
 
 def along_path(path: Tensor, slopes: Tensor, angle: Tensor) -> Tensor:

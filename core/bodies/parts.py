@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..anatomy.joints import JOINT_INDEX, pose_slice
+from ..anatomy.joints import JOINT_INDEX, SIDES, pose_slice
+from ..anatomy.patella import path_slopes
 from .followers import (
     CLAVICLE_ENDS,
-    SIDES,
     Followers,
     after,
     along_path,
@@ -20,7 +20,6 @@ from .followers import (
     moved,
     patella_axes,
     patella_transforms,
-    path_slopes,
 )
 from .skel_file import SkelData, has_clavicle_ends
 

@@ -7,6 +7,8 @@ it, so that a bone keeps its surface. People are symmetric: only the right side 
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse
+from scipy.spatial import cKDTree
 
 # Bones that change together, so that joints between them stay as they are.
 TOGETHER = (("tibia_r", "fibula_r"), ("ulna_r", "radius_r"))
@@ -26,11 +28,6 @@ class BoneSpace:
         points = self.template[ids]
         change = np.einsum("pack,sk->spac", self.maps, betas)[:, self.parts[ids]]
         return points + np.einsum("svac,vc->sva", change[..., :3], points) + change[..., 3]
-
-    def directions(self, ids: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(v, 3, 10) how the vertices `ids` move per beta."""
-        maps = self.maps[self.parts[ids]]
-        return np.einsum("vack,vc->vak", maps[:, :, :3], self.template[ids]) + maps[:, :, 3]
 
     def members(self, name: str) -> np.ndarray:
         """The ids of a part's vertices."""
@@ -73,3 +70,31 @@ def affine(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     linear = solution.reshape(4, len(directions), 3).transpose(2, 0, 1)
     linear[:, 3] -= np.einsum("ack,c->ak", linear[:, :3], middle)
     return linear
+
+
+def spreading(points: np.ndarray, reach: float) -> scipy.sparse.csr_matrix:
+    """(n, n) what each point takes over of its neighbours' moves: their mean over about `reach` metres.
+
+    Shared out so that a lone point that moves does not take all others with it, and still moves.
+    """
+    pairs = cKDTree(points).query_pairs(2 * reach, output_type="ndarray")
+    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    weight = np.exp(-0.5 * (distance / reach) ** 2)
+    n = len(points)
+    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
+    matrix = scipy.sparse.coo_matrix((np.tile(weight, 2), (rows, columns)), shape=(n, n)).tocsr() + scipy.sparse.eye(n)
+    share = scipy.sparse.diags(1 / np.asarray(matrix.sum(1)).ravel() ** 0.5)
+    return share @ matrix @ share
+
+
+def symmetric(moves: np.ndarray, twin: np.ndarray) -> np.ndarray:
+    """Moves (n, 3) of a bone on the midline such that both sides do what the one that moves more does.
+
+    twin: (n,) the vertex of the other side
+    """
+    other = moves[twin] * [-1, 1, 1]
+    both = (moves + other) / 2
+    size, size_other = (moves**2).sum(1), (other**2).sum(1)
+    one_sided = (size > 2 * size_other) | (size_other > 2 * size)  # as by bones, of which only the right ones ask
+    larger = np.where((size >= size_other)[:, None], moves, other)
+    return np.where(one_sided[:, None], larger, both)

@@ -30,23 +30,26 @@ def new_people(people: People, gender: str, body: Skel, count: int) -> list[Pers
     """People of a body's population, a key of `BODIES`, sexes in turn."""
     sexes, stage = BODIES[gender]
     generator = np.random.default_rng(SEED)
-    found = []
+    found: list[list[Person]] = []
     for k, sex in enumerate(sexes):
         share = len(range(k, count, len(sexes)))
+        found.append([])
         for base in people.sample(stage, sex, share, generator):
             skin, rig = people.t_posed(base)
             beta = betas_of(skin[None], body.data.skin_template, body.data.shapedirs)[0]
-            found.append(Person(base.astype(float), skin, rig, sex, beta))
-    return found
+            found[-1].append(Person(base.astype(float), skin, rig, sex, beta))
+    return [found[k % len(sexes)][k // len(sexes)] for k in range(count)]
 
 
 def joint_misses(people: People, body: Skel, learned: Learned, persons: list[Person]) -> dict[str, np.ndarray]:
-    """How far regressed joints lie from those of bones, metres, (P, 16) each: right side and midline, `SIDE`.
+    """How far regressed joints lie from those of bones, metres, (P, 14) each: right side and midline, `SIDE`.
 
     The regressor sees a person's own skin. "bones": against the body's bones in the person's shape. "placed": against bones
     placed in that person anew, by the measures that the learning began with.
     """
     space = bone_space(people, learned)
+    mean = body.template_joints
+    way = (mean[JOINT_INDEX["scapula_r"]] - mean[JOINT_INDEX["humerus_r"]]) / np.ptp(body.data.skin_template[:, 1])
     rows = [JOINT_INDEX[name] for name in SIDE]
     found: dict[str, list[np.ndarray]] = {"bones": [], "placed": []}
     for person in persons:
@@ -59,8 +62,9 @@ def joint_misses(people: People, body: Skel, learned: Learned, persons: list[Per
             ("placed", np.concatenate([placed[name] for name in space.names])),
         ):
             there = space.moved(template, np.zeros_like(space.maps))
-            points = joints.joint_points(there, people.marks, measures.stature)
-            wanted = joints.joint_directions(there, points)[..., 0]
+            scapula = np.column_stack([way * measures.stature, np.zeros((3, space.maps.shape[-1]))])
+            points = joints.joint_points(there, people.marks)
+            wanted = joints.joint_directions(there, points, scapula)[..., 0]
             found[kind].append(np.linalg.norm(given - wanted, axis=1)[rows])
     return {kind: np.array(rows) for kind, rows in found.items()}
 

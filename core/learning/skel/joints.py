@@ -9,17 +9,12 @@ from .bone_space import BoneSpace
 from .placement import end_of
 from .template_landmarks import fit_sphere
 
-# From the acromial end of the clavicle to where SKEL's scapula turns, for a stature of 1.756 m: found by keeping the
-# clavicle's length and the scapula's distance from the ribs over its range. The glide that SKEL adds is then nearly that of a
-# rigid clavicle.
-SCAPULA_OFFSET = np.array([0.0325, -0.010, 0.030]) / 1.756
-
 # A joint is the mean of points, each carried by a bone.
 Points = dict[str, list[tuple[str, np.ndarray]]]
 
 
-def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]], stature: float) -> Points:
-    """The points of each joint of the right side and the midline in the mean body."""
+def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]]) -> Points:
+    """The points of each joint of the right side and the midline in the mean body, but for the scapula's."""
     v = {name: bones.template[bones.members(name)] for name in bones.names}
 
     def at(mark: str) -> tuple[str, np.ndarray]:
@@ -45,7 +40,6 @@ def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]], sta
         "lumbar_body": spine[skeleton.LUMBAR_VERTEBRA],
         "thorax": spine[skeleton.THORAX_VERTEBRA],
         "head": spine["vertebra_c1"],
-        "scapula_r": [("scapula_r", end("clavicle_r", [-1, 0, 0])[1] + SCAPULA_OFFSET * stature)],
         "humerus_r": [head("humeral_head_r")],
         "ulna_r": [at("humerus_lateral_epicondyle_r"), at("humerus_medial_epicondyle_r")],
         "radius_r": [end("radius_r", [1, 0, 0])],
@@ -53,14 +47,19 @@ def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]], sta
     }
 
 
-def joint_directions(bones: BoneSpace, points: Points) -> np.ndarray:
-    """(24, 3, 11) the mean body's joints and their change per beta; the left side mirrors the right."""
+def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> np.ndarray:
+    """(24, 3, 11) the mean body's joints and their change per beta; the left side mirrors the right.
+
+    scapula: (3, 11) metres from the shoulder's centre to where the scapula turns, which is on no bone's surface
+    """
     joints = np.empty((len(JOINT_NAMES), 3, 1 + bones.maps.shape[-1]))
-    for name, places in points.items():
+    for name, places in (points | {"scapula_r": points["humerus_r"]}).items():
         maps = np.array([bones.maps[bones.names.index(part)] for part, _ in places])
         spots = np.array([point for _, point in places])
         change = np.einsum("pack,pc->pak", maps[:, :, :3], spots) + maps[:, :, 3]
         joint = np.concatenate([spots[..., None], change], 2).mean(0)
+        if name == "scapula_r":
+            joint = joint + scapula
         if name.endswith("_r"):
             joints[JOINT_INDEX[name[:-1] + "l"]] = joint * np.array([-1, 1, 1])[:, None]
         else:

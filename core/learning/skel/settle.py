@@ -2,7 +2,8 @@
 
 Placing leaves some bone vertices through the skin of some bodies. Vertices that lie too shallow in one of many sampled shapes
 ask to be moved inwards, and two things answer by turns: the bone's maps, by least squares with as little motion of the whole
-bone as will do, and the mean body's bones, by a field smoothed over each bone's neighbourhood.
+bone as will do, and the mean body's bones, by a field smoothed over each bone's neighbourhood. Vertices that come too near to
+another bone ask in the same way.
 """
 
 import logging
@@ -13,12 +14,14 @@ from scipy.spatial import cKDTree
 
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
-from .bone_space import BoneSpace
+from .bone_names import Bones
+from .bone_space import BoneSpace, spreading, symmetric
+from .contacts import Contacts
 
 log = logging.getLogger(__name__)
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
-DEEPER = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
+DEPTHS = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
           "scapula": 0.004, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
           "phalanx": 0.0015}  # fmt: skip
 POOL = 160  # random shapes that are looked at, besides the ends of each component
@@ -31,7 +34,7 @@ SUSPECT = 0.0005  # metres outside from which the winding number has the last wo
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
-SMALL = ("carpal", "phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
+SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
          "calcaneus", "talus", "navicular", "cuboid", "cuneiform", "patella")  # fmt: skip
 # Bones that fit the skin all around already: only where they lie too shallow they may bend.
 FITTED = ("skull",)
@@ -41,10 +44,11 @@ SEED = 5
 
 
 def settle(
-    bones: BoneSpace, template: np.ndarray, shapedirs: np.ndarray, faces: np.ndarray, stages: range
+    bones: BoneSpace, meshes: Bones, template: np.ndarray, shapedirs: np.ndarray, faces: np.ndarray, stages: range
 ) -> BoneSpace:
-    """The bones moved inside the skin of all shapes within 2.5 standard deviations.
+    """The bones moved inside the skin of all shapes within 2.5 standard deviations, and apart from one another.
 
+    meshes: the bones' triangles
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     stages: which of the stages, from wide pushes to narrow ones
     """
@@ -52,7 +56,7 @@ def settle(
     skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
     margin = np.full(len(bones.names), MARGIN)
     for part, name in enumerate(bones.names):
-        margin[part] = next((depth for stem, depth in DEEPER.items() if name.startswith(stem)), MARGIN)
+        margin[part] = next((depth for stem, depth in DEPTHS.items() if name.startswith(stem)), MARGIN)
     margin = margin[bones.parts]
     for stage in stages:
         near = [_near(bones, betas[k], skins[k], margin) for k in range(len(betas))]
@@ -65,10 +69,11 @@ def settle(
         chosen = {0, *np.argsort(-worst)[: SHAPES // 2].tolist(), *np.argsort(-total)[: SHAPES // 2].tolist()}
         work = [(k, _not_folded(bones, betas[k], skins[k], near[k])) for k in sorted(chosen)]
         spread = [_spread(bones, name, stage) for name in bones.names]
+        contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones = _push_maps(bones, work, betas, skins, margin)
+            bones = _push_maps(bones, work, betas, skins, margin, contacts)
         for _ in range(ROUNDS):
-            bones = _push_template(bones, work, betas, skins, margin, spread)
+            bones = _push_template(bones, work, betas, skins, margin, spread, contacts)
     return bones
 
 
@@ -112,13 +117,27 @@ def _lacking(
     return ids[kept], lack[kept], outward[kept]
 
 
-def _push_maps(bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray) -> BoneSpace:
+def _asking(
+    bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, near: np.ndarray, contacts: Contacts | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `_lacking`, and what other bones ask for."""
+    by_skin = _lacking(bones, beta, skin, margin, near)
+    if contacts is None:  # bones change little against each other from shape to shape: some shapes will do
+        return by_skin
+    by_bones = contacts.lacking(bones.at(beta[None])[0])
+    ids, lack, outward = (np.concatenate(both) for both in zip(by_skin, by_bones, strict=True))
+    return ids, lack, outward
+
+
+def _push_maps(
+    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts
+) -> BoneSpace:
     """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
     everywhere = np.column_stack([np.ones(len(betas)), betas])
     usual = everywhere.T @ everywhere / len(betas)
     parts: dict[int, list] = {}
-    for k, near in work:
-        ids, lack, outward = _lacking(bones, betas[k], skins[k], margin, near)
+    for n, (k, near) in enumerate(work):
+        ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
         for part in np.unique(bones.parts[ids]):
             own = bones.parts[ids] == part
             parts.setdefault(part, []).append((k, ids[own], lack[own], outward[own]))
@@ -161,13 +180,16 @@ def _symmetric(change: np.ndarray) -> np.ndarray:
 
 
 def _push_template(
-    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, spread: list
-) -> BoneSpace:
+    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, spread: list,
+    contacts: Contacts,
+) -> BoneSpace:  # fmt: skip
     """Moves the mean body's bones by what their worst shape asks for, smoothed."""
     worst = np.zeros(len(margin))
     move = np.zeros((len(margin), 3))
-    for k, near in work:
-        ids, lack, outward = _lacking(bones, betas[k], skins[k], margin, near)
+    for n, (k, near) in enumerate(work):
+        ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
+        order = np.argsort(lack)  # of those who ask of one vertex, who asks for most is heard
+        ids, lack, outward = ids[order], lack[order], outward[order]
         more = lack > worst[ids]
         worst[ids[more]] = lack[more]
         move[ids[more]] = -(outward * lack[:, None])[more]
@@ -179,23 +201,13 @@ def _push_template(
         wanted = move[ids]
         if _on_midline(name):  # the twin of each vertex asks for the mirror image
             twin = cKDTree(template[ids]).query(template[ids] * [-1, 1, 1])[1]
-            wanted = (wanted + wanted[twin] * [-1, 1, 1]) / 2
+            wanted = symmetric(wanted, twin)
         template[ids] += spread[part] @ wanted
     return bones.moved(template)
 
 
 def _spread(bones: BoneSpace, name: str, stage: int) -> scipy.sparse.csr_matrix:
-    """(n, n) what each vertex of a bone takes over of its neighbours' pushes: the mean, but never less than half its own."""
+    """(n, n) what each vertex of a bone takes over of its neighbours' pushes."""
     points = bones.template[bones.members(name)]
     reach = (SPREAD_SMALL if name.startswith(SMALL) else SPREAD)[stage]
-    pairs = cKDTree(points).query_pairs(2 * reach, output_type="ndarray")
-    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-    weight = np.exp(-0.5 * (distance / reach) ** 2)
-    n = len(points)
-    matrix = scipy.sparse.coo_matrix(
-        (np.tile(weight, 2), (np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]]))),
-        shape=(n, n),
-    ).tocsr() + scipy.sparse.eye(n)
-    total = np.asarray(matrix.sum(1)).ravel()
-    # A push is shared out so that a lone vertex that sticks out does not take the whole bone with it, and still moves.
-    return scipy.sparse.diags(1 / total**0.5) @ matrix @ scipy.sparse.diags(1 / total**0.5)
+    return spreading(points, reach)

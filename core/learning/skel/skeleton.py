@@ -1,4 +1,4 @@
-"""Which bone hangs on which SKEL joint, where the joints of the mean body are, and the bones' frames.
+"""Which bone hangs on which SKEL joint, and the bones' frames.
 
 The zero pose is the T pose. In the SKEL forward pass (Keller et al. 2023) a bone frame is K_j = D_j B_j, where D_j turns the
 file's bone direction B_j a_child onto the shaped one. With B_j the wanted frame of the mean body and a_child the mean body's
@@ -70,17 +70,6 @@ def spine_weights(bone: str) -> dict[str, float]:
     return {"thorax": 1.0}
 
 
-def mirror_joints(right: dict[str, np.ndarray]) -> np.ndarray:
-    """(24, 3) joints from those of the right side and the midline, by mirroring."""
-    joints = np.empty((N_JOINTS, 3))
-    for name, index in JOINT_INDEX.items():
-        if name.endswith("_l"):
-            joints[index] = right[name[:-1] + "r"] * [-1, 1, 1]
-        else:
-            joints[index] = right[name]
-    return joints
-
-
 def frames(joints: np.ndarray, forearm_axis: np.ndarray) -> np.ndarray:
     """(24, 3, 3) bone frames of the mean body in the T pose: columns are the bone's x, y, z in SMPL axes.
 
@@ -107,26 +96,31 @@ def _shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.eye(3) + cross + cross @ cross / (1 + source @ target)
 
 
-# The scapula turns about its own plane's axes, which lies this much out of the frontal plane (Struyf 2011: 35 degrees): so it
-# glides along the ribs instead of digging into them.
-SCAPULAR_PLANE = np.deg2rad(35.0)
+# The scapula turns about its own plane's axes, which lies this much out of the frontal plane (Struyf 2011: 35 degrees): so its
+# lower angle runs along the ribs, outwards and forwards. A body's own bones make that more exact, see `glide`.
+_COS, _SIN = np.cos(np.deg2rad(35.0)), np.sin(np.deg2rad(35.0))
+SCAPULAR_AXES = np.array([[_COS, 0, _SIN], [0, 1, 0], [-_SIN, 0, _COS]])  # the right one's: outwards, up, forwards
 
 
-def _axes_turned(joint: int) -> np.ndarray:
+def _axes_turned(joint: int, scapular_axes: np.ndarray) -> np.ndarray:
     """(3, 3) from the parent's axes to those that the angles of a joint turn about, in the T pose."""
-    sides = {JOINT_INDEX["scapula_r"]: -1.0, JOINT_INDEX["scapula_l"]: 1.0}
-    cos, sin = np.cos(SCAPULAR_PLANE), np.sin(SCAPULAR_PLANE) * sides.get(joint, 0.0)
-    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]) if joint in sides else np.eye(3)
+    if joint == JOINT_INDEX["scapula_r"]:
+        return scapular_axes
+    across = np.array([-1.0, 1, 1])
+    return scapular_axes * across[:, None] * across if joint == JOINT_INDEX["scapula_l"] else np.eye(3)
 
 
-def default_pose(joints: np.ndarray, bone_frames: np.ndarray) -> np.ndarray:
-    """(24, 4, 4) `apose_rel_transfo`: rotations A_j and translations a_j relative to the parent, see the module's text."""
+def default_pose(joints: np.ndarray, bone_frames: np.ndarray, scapular_axes: np.ndarray) -> np.ndarray:
+    """(24, 4, 4) `apose_rel_transfo`: rotations A_j and translations a_j relative to the parent, see the module's text.
+
+    scapular_axes: (3, 3) the axes of the right scapula's angles, seen from the thorax's
+    """
     relative = np.tile(np.eye(4), (N_JOINTS, 1, 1))
     # The pelvis turns about its own axes, as if its parent, the ground, stood like it: tilt is about the lateral one.
     relative[0, :3, 3] = joints[0]
     for j in range(1, N_JOINTS):
         parent = PARENTS[j]
-        relative[j, :3, :3] = bone_frames[parent].T @ _axes_turned(j).T @ bone_frames[j]
+        relative[j, :3, :3] = bone_frames[parent].T @ _axes_turned(j, scapular_axes).T @ bone_frames[j]
         relative[j, :3, 3] = bone_frames[parent].T @ (joints[j] - joints[parent])
     # SKEL aims the thorax along the shaped vector from the lumbar joint to the thorax, but takes the head's offset as the
     # bone's own direction: so the head's offset points along the former, with its own length.

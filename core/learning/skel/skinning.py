@@ -5,6 +5,7 @@ little). Correctives are ridge regression of what is left, taken back to the T p
 section 3.3), each vertex by the joints around it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,8 @@ from .posing import AnnyRig
 N_JOINTS = len(JOINT_NAMES)
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
-RIDGE = 0.5  # of the features' own variance; poses are many but features go together
-LEAST = 0.0002  # metres; correctives that never move a vertex by this much are left out
+RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
+LEAST = 0.0002  # metres; correctives that usually move a vertex by less than a third of this are left out
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Posed:
     skin: np.ndarray  # (N, 3) T pose, in the shape space
     targets: np.ndarray  # (B, N, 3) as anny's rig poses the person
     goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
-    resting_bones: np.ndarray  # (V, 3) bones in the T pose
+    resting_bones: np.ndarray  # (V, 3) those points of bones that lie shallowest, in the T pose
     bones: np.ndarray  # (B, V, 3)
     skinning: np.ndarray  # (B, 24, 3, 4) what SKEL's joints do to the T pose
     features: np.ndarray  # (B, 207)
@@ -39,14 +40,14 @@ class Posed:
 def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body.
 
-    Each pose goes a random share of the way to its limits.
+    Half of the poses go all the way to their limits, the others a random share of it.
     """
     low, high = body.limits.T.copy()
     low[:3] = high[:3] = 0
     radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     while len(poses) < count:
-        share = np.sqrt(generator.uniform(0, 1, (2 * count, 1)))
+        share = np.minimum(np.sqrt(generator.uniform(0, 2, (2 * count, 1))), 1)
         q = share * generator.uniform(low, high, (2 * count, len(low)))
         starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
         poses += [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
@@ -75,9 +76,19 @@ def pose_person(
     bones = out.bones.numpy()
     held = np.array([not name.startswith(SLIDING) for name in body.bone_part_names])[body.bone_parts]
     goals = over_bones(skin, targets, bones[:, held], body.bone_parts[held])
+    bones = bones[:, shallowest(skin, bones[0])]
     return Posed(skin, targets, goals, bones[0], bones[1:], motions, pose_features(motions[..., :3]))
 
 
+def shallowest(skin: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Of points (V, 3) under a skin (N, 3) those near it, in each cell of a grid the one that is nearest."""
+    distance = cKDTree(skin).query(points, distance_upper_bound=SHALLOW)[0]
+    order = np.argsort(distance, kind="stable")[: np.isfinite(distance).sum()]
+    _, first = np.unique(np.floor(points[order] / CELL).astype(int), axis=0, return_index=True)
+    return np.sort(order[first])
+
+
+SHALLOW, CELL = 0.035, 0.006  # metres: of the bones' points no more are kept
 CLOSE = 0.020  # metres below which skin goes with the bone under it rather than as the rig has it
 BETWEEN = 0.010  # metres; how soon skin between two bones goes with the nearer one
 SLIDING = ("clavicle", "rib", "vertebra")  # which skin does not go with but slides over
@@ -209,7 +220,6 @@ def learn_weights(samples: list[Posed], first: np.ndarray, mirror: np.ndarray, o
     allowed = np.take_along_axis(first * 10 + near, candidates, 1) > 0
     start = np.take_along_axis(first, candidates, 1)
     gram = np.zeros((len(first), CANDIDATES, CANDIDATES))
-    right = np.zeros((len(first), CANDIDATES))
     count = 0
     for posed in samples:
         for transforms, target in zip(posed.skinning, posed.goals, strict=True):
@@ -264,31 +274,47 @@ def learn_correctives(samples: list[Posed], weights: np.ndarray, mirror: np.ndar
     """(N, 3, 207) pose correctives."""
     features = np.concatenate([posed.features for posed in samples])
     left = np.concatenate([_left_over(posed, weights) for posed in samples])
-    reach = weights @ (np.eye(N_JOINTS) + _neighbours()) > 0.02
-    gram = features.T @ features / len(features)
     right = np.einsum("bf,bna->fna", features, left, optimize=True) / len(features)
-    # Features that hardly vary would be guessed from noise: a floor under every feature's own variance.
-    gram += np.diag(RIDGE * (np.diag(gram) + 0.02) * 0.05)
+    gram = regularised(features)
     posedirs = np.zeros((weights.shape[0], 3, features.shape[1]))
+    for ids, columns in feature_groups(weights, features):
+        solved = np.linalg.solve(gram[np.ix_(columns, columns)], right[columns][:, ids].reshape(len(columns), -1))
+        posedirs[np.ix_(ids, np.arange(3), columns)] = solved.reshape(len(columns), len(ids), 3).transpose(1, 2, 0)
+    return tidied(posedirs, features, mirror)
+
+
+def regularised(features: np.ndarray) -> np.ndarray:
+    """(207, 207) the features' mean squares with what holds correctives small.
+
+    Features that hardly vary would be guessed from noise: a floor under every feature's own variance.
+    """
+    gram = features.T @ features / len(features)
+    return gram + np.diag(RIDGE * (np.diag(gram) + 0.02) * 0.05)
+
+
+def feature_groups(weights: np.ndarray, features: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Vertices that the same features move, and these: of the joints that a vertex hangs on and of their neighbours."""
+    reach = weights @ (np.eye(N_JOINTS) + _neighbours()) > 0.02
+    varying = (features**2).mean(0) > 0
     groups: dict[bytes, list[int]] = {}
     for vertex, row in enumerate(reach):
         groups.setdefault(row.tobytes(), []).append(vertex)
     for ids in groups.values():
         driven = np.repeat([source >= 0 and reach[ids[0], source] for source in SMPL_SOURCE], 9)
-        columns = np.flatnonzero(driven & (np.diag(gram) > 0))
+        columns = np.flatnonzero(driven & varying)
         if len(columns):
-            solved = np.linalg.solve(gram[np.ix_(columns, columns)], right[columns][:, ids].reshape(len(columns), -1))
-            posedirs[np.ix_(np.array(ids), np.arange(3), columns)] = solved.reshape(
-                len(columns), len(ids), 3
-            ).transpose(1, 2, 0)
+            yield np.array(ids), columns
+
+
+def tidied(posedirs: np.ndarray, features: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Correctives made symmetric, without those that hardly matter."""
     posedirs = (posedirs + mirrored_correctives(posedirs, mirror)) / 2
-    largest = np.sqrt(features.var(0))
-    posedirs[np.abs(posedirs) * largest < LEAST / 3] = 0
+    posedirs[np.abs(posedirs) * np.sqrt(features.var(0)) < LEAST / 3] = 0
     return posedirs
 
 
 def _left_over(posed: Posed, weights: np.ndarray) -> np.ndarray:
-    """(B, N, 3) what must be added to the T-posed skin so that blending gives the targets."""
+    """(B, N, 3) what must be added to the T-posed skin so that blending gives the goals."""
     skin, matrices = blended(posed, weights)
     return np.linalg.solve(matrices, (posed.goals - skin)[..., None])[..., 0]
 

@@ -35,7 +35,9 @@ from . import (
 from .bone_names import SPINE
 from .bone_space import BoneSpace
 from .build import assemble
-from .cover import Cover
+from .contacts import apart
+from .cover import covered
+from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
 from .posing import AnnyRig
@@ -45,8 +47,8 @@ log = logging.getLogger(__name__)
 
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
-POSED, POSES = 24, 24  # people whose skins are posed, and in how many poses
-COVERING = 4  # rounds in which posed skins are made to cover the bones
+LAST = range(3, 4)  # and after bones that enter each other in poses were set apart
+POSED, POSES = 24, 32  # people whose skins are posed, and in how many poses
 SEED = 11
 Progress = Callable[[float, str], None]
 
@@ -105,34 +107,51 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     shapes = people.shapes(gender)
     progress(0.05, f"{gender}: bones in {SUBJECTS} people")
     bones = place_in_people(people, shapes)
-    stature = float(np.ptp(shapes.mean[:, 1]))
     for stage, stages in enumerate(SETTLING):
         progress(0.3 + 0.3 * stage, f"{gender}: joints, bones inside the skin")
-        points = joints.joint_points(bones, people.marks, stature)
-        wanted = joints.joint_directions(bones, points)
+        points = joints.joint_points(bones, people.marks)
+        wanted = joints.joint_directions(bones, points, _scapula(glide(bones)[1], points, shapes))
         regressor = regressors.regress(shapes.mean, shapes.directions, wanted, people.surface.mirror)
         bones = joints.follow_regressor(bones, wanted, regressed(regressor, shapes))
-        bones = settle(bones, shapes.mean, shapes.directions, people.surface.faces, stages)
+        bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, stages)
+    found = _bare(people, shapes, bones, regressor)
+    progress(0.6, f"{gender}: bones apart")
+    bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)))
+    bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, LAST)
+    found = _bare(people, shapes, bones, regressor)
+    progress(0.8, f"{gender}: skin weights and pose correctives")
+    return with_skin(people, gender, shapes, found)
+
+
+def _scapula(joint: np.ndarray, points: joints.Points, shapes: Shapes) -> np.ndarray:
+    """(3, 11) from the shoulder's centre to a joint of the scapula in the mean body, and how it grows with the stature."""
+    ((_, shoulder),) = points["humerus_r"]
+    top, bottom = shapes.mean[:, 1].argmax(), shapes.mean[:, 1].argmin()
+    growth = (shapes.directions[top, 1] - shapes.directions[bottom, 1]) / (shapes.mean[top, 1] - shapes.mean[bottom, 1])
+    return (joint - shoulder)[:, None] * np.concatenate([[1.0], growth])
+
+
+def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix) -> Learned:
+    """All but skin weights and correctives, of which the first are MakeHuman's and the latter none."""
     centres = regressor @ shapes.mean
     frames = skeleton.frames(centres, _forearm_axis(bones))
+    scapular_axes, _ = glide(bones, centres[JOINT_INDEX["scapula_r"]])
     levels = {name: float(points_of_vertebra(bones, name)[1]) for name in SPINE}
     placements, offsets = _placements(people, bones)
     scale_pairs, scale_copies = scaling.pairs(Skin(shapes.mean, people.surface.faces), centres)
-    found = Learned(
+    return Learned(
         placements=placements,
         offsets=offsets,
         maps=bones.maps,
         regressor=regressor,
         frames=frames,
-        default_pose=skeleton.default_pose(centres, frames),
+        default_pose=skeleton.default_pose(centres, frames, scapular_axes),
         skin_weights=scipy.sparse.csr_matrix(first_weights(people, shapes.mean, centres, levels)),
         posedirs=None,
         patella_path=patella.path(bones, centres, frames, people.bones["femur_r"].faces),
         scale_pairs=scale_pairs,
         scale_copies=scale_copies,
     )
-    progress(0.8, f"{gender}: skin weights and pose correctives")
-    return with_skin(people, gender, shapes, found)
 
 
 def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Learned:
@@ -149,11 +168,7 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     first = bare.skin_weights.toarray()
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
-    cover = Cover(shapes.mean, people.surface.faces)
-    for _ in range(COVERING):
-        samples, lacks = map(list, zip(*cover.pushed(samples, blend, posedirs), strict=True))
-        log.info("%s: posed bones lack %.1f mm of skin at worst", gender, np.concatenate(lacks).max() * 1e3)
-        posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
+    posedirs = covered(samples, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
-from osteon.core.anatomy.patella import patella_path
-from osteon.core.bodies.followers import along_path, path_slopes
+from osteon.core.anatomy.patella import patella_path, path_slopes
+from osteon.core.bodies.followers import along_path
 from osteon.core.bodies.skel import Skel
 from osteon.core.bodies.skel_file import read_skel, skel_from_content, write_skel
 from osteon.core.errors import FileError

@@ -1,7 +1,7 @@
 """Bones that are linear in the betas: learned back from people, joints that go with them."""
 
 import numpy as np
-from osteon.core.learning.skel.bone_space import BoneSpace, affine, learn
+from osteon.core.learning.skel.bone_space import BoneSpace, affine, learn, spreading, symmetric
 
 
 def some_bones(generator):
@@ -22,11 +22,30 @@ def test_maps_are_learned_back_from_people():
     assert np.allclose(found.at(others), bones.at(others), atol=2e-4)
 
 
-def test_directions_are_what_a_beta_moves():
+def test_bones_are_linear_in_the_betas():
     generator = np.random.default_rng(1)
     bones = some_bones(generator)
-    one = np.eye(10)[:1]
-    assert np.allclose(bones.at(one)[0] - bones.template, bones.directions()[:, :, 0])
+    one, other = generator.standard_normal((2, 1, 10))
+    change = bones.at(one) + bones.at(other) - 2 * bones.template
+    assert np.allclose(bones.at(one + other) - bones.template, change)
+    assert np.abs(change).max() > 1e-3
+
+
+def test_the_side_that_moves_leads_on_the_midline():
+    twin = np.array([1, 0, 3, 2])
+    moves = np.array([[0.002, 0.001, 0], [0, 0, 0], [0.001, 0, 0.003], [-0.001, 0, 0.001]])
+    found = symmetric(moves, twin)
+    assert np.allclose(found[:2], [[0.002, 0.001, 0], [-0.002, 0.001, 0]])
+    assert np.allclose(found[twin] * [-1, 1, 1], found)
+
+
+def test_moves_spread_and_fade():
+    points = np.column_stack([np.linspace(0, 0.1, 101), np.zeros(101), np.zeros(101)])
+    moved = spreading(points, 0.005) @ np.eye(101)[50]
+    assert moved.argmax() == 50
+    assert moved[abs(points[:, 0] - 0.05) > 0.0101].max() == 0
+    patch = spreading(points, 0.005) @ np.ones(101)
+    assert np.allclose(patch[15:86], 1, atol=0.01)
 
 
 def test_flat_bones_are_not_blown_up_across():

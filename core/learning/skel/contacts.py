@@ -1,0 +1,180 @@
+"""Keeps bones apart: which bones come too near to each other, in shapes and in poses, and how they give way."""
+
+import itertools
+import logging
+
+import numpy as np
+import scipy.sparse
+import torch
+from scipy.spatial import cKDTree
+
+from ...anatomy.joints import POSE_INDEX
+from ...bodies.skel import Skel
+from ..inside import Skin
+from ..report.articulation import articulations
+from ..report.sampling import random_poses
+from .bone_names import Bones
+from .bone_space import BoneSpace, spreading, symmetric
+from .skeleton import SCAPULAR_AXES
+
+log = logging.getLogger(__name__)
+
+NEAR = 0.014  # metres at rest; bones farther apart are not looked at
+REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
+# Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from. In poses it
+# may enter them a little: ribs that gave way to it in every pose would be too far from it in the others.
+SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, -0.001, 0.045
+MIDLINE = 0.0005  # and between a bone of the right side and the midline
+TOUCHING = (  # bones that share a joint and overlap in the template
+    ("fibula_r", "tibia_r"),
+    ("calcaneus_r", "talus_r"),
+    ("mandible", "skull"),
+    ("skull", "vertebra_c1"),
+)
+COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
+YIELDING = "rib"  # what gives way to a scapula
+POSES, SHAPES = 80, 20  # that are looked at
+ROUNDS = 10
+SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
+SEED = 23
+
+
+class Contacts:
+    """The pairs of bones that may come near, of the right side and the midline."""
+
+    def __init__(self, bones: BoneSpace, meshes: Bones, resting: bool = True) -> None:
+        """resting: whether they are looked at in the T pose, where either side keeps off the other, too."""
+        self.resting = resting
+        self.members = [bones.members(name) for name in bones.names]
+        self.triangles = [meshes[name].faces for name in bones.names]
+        self.faces = np.concatenate([ids[f] for ids, f in zip(self.members, self.triangles, strict=True)])
+        self.right = np.concatenate(
+            [ids for name, ids in zip(bones.names, self.members, strict=True) if name.endswith("_r")]
+        )
+        points = [bones.template[ids] for ids in self.members]
+        widest = NEAR + SCAPULAR_CLEARANCE if resting else GLIDE
+        low, high = np.array([p.min(0) for p in points]) - widest, np.array([p.max(0) for p in points])
+        self.spacing = _spacing(bones.template, self.faces)
+        normals = Skin(bones.template, self.faces).vertex_normals
+        joined = articulations(bones.names)
+        # (one, other, clearance, share of it that the one gives, vertices of both that are near)
+        self.pairs: list[tuple[int, int, float, float, np.ndarray, np.ndarray]] = []
+        for a, b in itertools.combinations(range(len(points)), 2):
+            names = frozenset((bones.names[a], bones.names[b]))
+            touching = tuple(sorted(names)) in TOUCHING
+            if (names in joined and not touching) or (low[a] > high[b]).any() or (low[b] > high[a]).any():
+                continue
+            scapular = "scapula_r" in names and any(name.startswith(YIELDING) for name in names)
+            reach = widest if scapular else NEAR
+            near_a = np.flatnonzero(np.isfinite(cKDTree(points[b]).query(points[a], distance_upper_bound=reach)[0]))
+            near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=reach)[0]))
+            if scapular:  # a plate: only that side of it counts which looks at the ribs
+                scapula = bones.names.index("scapula_r")
+                costal = normals[self.members[scapula]] @ COSTAL > 0
+                near_a, near_b = (
+                    near[costal[near]] if part == scapula else near for part, near in ((a, near_a), (b, near_b))
+                )
+            if len(near_a) and len(near_b):
+                share = float(bones.names[a].startswith(YIELDING)) if scapular else 0.5
+                clearance = (SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED) if scapular else 0.0
+                self.pairs.append((a, b, clearance, share, self.members[a][near_a], self.members[b][near_b]))
+
+    def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Vertices that should move, by how much, and the directions against which, of bones (V, 3)."""
+        normals = Skin(points, self.faces).vertex_normals
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for a, b, clearance, share, near_a, near_b in self.pairs:
+            for one, other, part, solid in ((near_a, near_b, share, b), (near_b, near_a, 1 - share, a)):
+                if not part:
+                    continue
+                distance, nearest = cKDTree(points[other]).query(points[one], distance_upper_bound=REACH)
+                close = np.flatnonzero(np.isfinite(distance))
+                near = other[nearest[close]]
+                facing = normals[near]
+                above = ((points[one[close]] - points[near]) * facing).sum(1)
+                beside = np.sqrt(np.maximum(distance[close] ** 2 - above**2, 0))
+                lack = clearance - above
+                # Of thin bones the far side may be nearest: what is to give way looks at what it gives way to.
+                lacks = (lack > 0) & (beside < self.spacing[near]) & ((normals[one[close]] * facing).sum(1) < FACING)
+                ids, lack, facing = one[close[lacks]], lack[lacks], facing[lacks]
+                within = np.flatnonzero(lack > clearance)
+                if len(within) and not clearance:  # behind a surface is not always within the bone
+                    mesh = Skin(points[self.members[solid]], self.triangles[solid])
+                    kept = np.ones(len(ids), bool)
+                    kept[within[mesh.winding(points[ids[within]]) < 0.5]] = False
+                    ids, lack, facing = ids[kept], lack[kept], facing[kept]
+                found.append((ids, part * lack, -facing))
+        beyond = self.right[self.resting & (points[self.right, 0] > -MIDLINE)]
+        found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
+        ids, lack, outward = (np.concatenate(column) for column in zip(*found, strict=True))
+        return ids, lack, outward
+
+
+def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V,) the mean length of the edges at each vertex."""
+    start, end = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
+    length = np.linalg.norm(points[start] - points[end], axis=1)
+    total = np.bincount(start, length, len(points)) + np.bincount(end, length, len(points))
+    return total / np.maximum(np.bincount(start, minlength=len(points)) + np.bincount(end, minlength=len(points)), 1)
+
+
+FACING = 0.3  # cosine between normals above which two bones do not face each other
+
+
+def apart(bones: BoneSpace, meshes: Bones, body: Skel) -> BoneSpace:
+    """The bones with dents where they would enter each other in poses or shapes."""
+    contacts = Contacts(bones, meshes, resting=False)
+    poses, betas, _ = random_poses(body, POSES, SEED)
+    random = np.random.default_rng(SEED).standard_normal((SHAPES, betas.shape[1])).clip(-2.5, 2.5)
+    poses = np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))])
+    betas = np.concatenate([betas, random])
+    parts = [body.bone_part_names.index(name) for name in bones.names]
+    motions = part_motions(body, poses, betas)[:, parts]
+    spread = scipy.sparse.block_diag(
+        [
+            spreading(bones.template[ids], RIB_SPREAD if name.startswith(YIELDING) else SPREAD)
+            for name, ids in zip(bones.names, contacts.members, strict=True)
+        ],
+        format="csr",
+    )
+    order = np.argsort(np.concatenate(contacts.members))
+    spread = spread[order][:, order]
+    midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
+    twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
+    resting = bones.at(betas)
+    template = bones.template
+    for k in range(ROUNDS):
+        worst, move = np.zeros(len(template)), np.zeros_like(template)
+        for motion, points in zip(motions, resting + (template - bones.template), strict=True):
+            own = motion[bones.parts]
+            there = (own[:, :, :3] @ points[..., None])[..., 0] + own[:, :, 3]
+            ids, lack, outward = contacts.lacking(there)
+            more = np.argsort(lack)
+            ids, lack, outward = ids[more], lack[more], outward[more]
+            larger = lack > worst[ids]
+            ids, lack, outward = ids[larger], lack[larger], outward[larger]
+            worst[ids] = lack
+            move[ids] = -(own[ids, :, :3].transpose(0, 2, 1) @ (outward * lack[:, None])[..., None])[..., 0]
+        log.info("bones apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
+        for ids, twin in twins:
+            move[ids] = symmetric(move[ids], twin)
+        template = template + spread @ move
+    return bones.moved(template)
+
+
+def part_motions(body: Skel, poses: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """(B, P, 3, 4) what moves each single bone from the T pose."""
+    found = []
+    for q, beta in zip(poses, betas, strict=True):
+        out = body(
+            torch.as_tensor(np.array([np.zeros_like(q), q])), torch.as_tensor(beta)[None], skin=False, bones=True
+        )
+        assert out.bones is not None
+        rest, posed = out.bones.numpy()
+        rows = []
+        for part in range(len(body.bone_part_names)):
+            ids = np.flatnonzero(body.bone_parts == part)
+            source = np.column_stack([rest[ids], np.ones(len(ids))])
+            rows.append(np.linalg.lstsq(source, posed[ids], rcond=None)[0].T)
+        found.append(rows)
+    return np.array(found)

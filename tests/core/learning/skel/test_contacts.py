@@ -1,0 +1,54 @@
+"""Bones that come too near to each other."""
+
+import numpy as np
+import pytest
+import trimesh
+from osteon.core.learning.skel.bone_names import Bone
+from osteon.core.learning.skel.bone_space import BoneSpace
+from osteon.core.learning.skel.contacts import Contacts
+
+RADIUS = 0.02
+
+
+def balls(*centres: tuple[str, list[float]]) -> tuple[BoneSpace, dict[str, Bone]]:
+    ball = trimesh.creation.icosphere(4, RADIUS)
+    names = tuple(name for name, _ in centres)
+    template = np.concatenate([ball.vertices + centre for _, centre in centres])
+    parts = np.repeat(np.arange(len(names)), len(ball.vertices))
+    maps = np.zeros((len(names), 3, 4, 10))
+    return BoneSpace(names, parts, template, maps), {name: Bone(ball.vertices, ball.faces) for name in names}
+
+
+def test_each_of_two_bones_gives_half_of_the_way():
+    bones, meshes = balls(("femur_r", [-0.1, 0, 0]), ("talus_r", [-0.1, 0.037, 0]))
+    ids, lack, outward = Contacts(bones, meshes).lacking(bones.template)
+    assert lack.max() == pytest.approx(0.0015, abs=2e-4)
+    for part, way in ((0, 1), (1, -1)):  # against the other bone
+        own = bones.parts[ids] == part
+        assert own.any()
+        assert (outward[own][:, 1] * way > 0.7).all()
+        assert np.abs(bones.template[ids[own]] - [-0.1, 0.0185, 0]).max() < 0.01
+    moved = bones.template.copy()
+    moved[ids] -= outward * lack[:, None]
+    assert Contacts(bones, meshes).lacking(moved)[1].max() < 5e-4
+
+
+def test_bones_that_share_a_joint_may_meet():
+    bones, meshes = balls(("femur_r", [-0.1, 0, 0]), ("tibia_r", [-0.1, 0.037, 0]), ("patella_r", [-0.1, 0.2, 0]))
+    assert not len(Contacts(bones, meshes).lacking(bones.template)[0])
+
+
+def test_ribs_give_way_to_a_scapula():
+    bones, meshes = balls(("scapula_r", [-0.1, 0, 0]), ("rib_05_r", [-0.078, 0, 0.035]))
+    ids, lack, _ = Contacts(bones, meshes).lacking(bones.template)
+    assert set(bones.parts[ids]) == {1}
+    assert lack.max() == pytest.approx(0.005 - (np.hypot(0.022, 0.035) - 2 * RADIUS), abs=5e-4)
+
+
+def test_right_bones_stay_on_their_side():
+    bones, meshes = balls(("clavicle_r", [-0.018, 0, 0]), ("sternum", [0, 0.3, 0]))
+    ids, lack, outward = Contacts(bones, meshes).lacking(bones.template)
+    assert lack.max() == pytest.approx(0.0025, abs=1e-6)
+    assert (outward == [1, 0, 0]).all()
+    assert (bones.parts[ids] == 0).all()
+    assert not len(Contacts(bones, meshes, resting=False).lacking(bones.template)[0])
