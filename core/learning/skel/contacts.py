@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 NEAR = 0.014  # metres at rest; bones farther apart are not looked at
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
+FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from. In poses it
 # may enter them a little: ribs that gave way to it in every pose would be too far from it in the others.
 SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, -0.001, 0.045
@@ -118,9 +119,6 @@ def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.bincount(start, minlength=len(points)) + np.bincount(end, minlength=len(points)), 1)
 
 
-FACING = 0.3  # cosine between normals above which two bones do not face each other
-
-
 def apart(bones: BoneSpace, meshes: Bones, body: Skel) -> BoneSpace:
     """The bones with dents where they would enter each other in poses or shapes."""
     contacts = Contacts(bones, meshes, resting=False)
@@ -149,17 +147,29 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel) -> BoneSpace:
             own = motion[bones.parts]
             there = (own[:, :, :3] @ points[..., None])[..., 0] + own[:, :, 3]
             ids, lack, outward = contacts.lacking(there)
-            more = np.argsort(lack)
-            ids, lack, outward = ids[more], lack[more], outward[more]
-            larger = lack > worst[ids]
-            ids, lack, outward = ids[larger], lack[larger], outward[larger]
-            worst[ids] = lack
+            ids, lack, outward = loudest(worst, ids, lack, outward)
             move[ids] = -(own[ids, :, :3].transpose(0, 2, 1) @ (outward * lack[:, None])[..., None])[..., 0]
         log.info("bones apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
         template = template + spread @ move
     return bones.moved(template)
+
+
+def loudest(
+    worst: np.ndarray, ids: np.ndarray, lack: np.ndarray, outward: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Who asks a vertex for more than anybody before, who asks for most last.
+
+    worst: (V,) metres that were asked for before; takes what is asked for now
+    ids, lack, outward: as `Contacts.lacking` gives them
+    """
+    order = np.argsort(lack)
+    ids, lack, outward = ids[order], lack[order], outward[order]
+    more = lack > worst[ids]
+    ids, lack, outward = ids[more], lack[more], outward[more]
+    worst[ids] = lack
+    return ids, lack, outward
 
 
 def part_motions(body: Skel, poses: np.ndarray, betas: np.ndarray) -> np.ndarray:

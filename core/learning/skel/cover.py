@@ -93,7 +93,7 @@ def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, posed: Posed, a
     depth = ((skin[nearest] - bones[found]) * surface.vertex_normals[nearest]).sum(1)
     own = np.linalg.norm(posed.skin[nearest] - posed.resting_bones[found], axis=1) < NEAR
     margin = np.where(own, MARGIN, 0.0)
-    lacking = depth < np.where(own, margin, -SEEMING)
+    lacking = depth < np.where(own, MARGIN, -SEEMING)
     found, nearest, lack = found[lacking], nearest[lacking], np.minimum(margin - depth, MOST)[lacking]
     most = np.zeros(len(skin))
     np.maximum.at(most, nearest, lack)

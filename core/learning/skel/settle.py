@@ -16,7 +16,7 @@ from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
-from .contacts import Contacts
+from .contacts import Contacts, loudest
 
 log = logging.getLogger(__name__)
 
@@ -188,11 +188,8 @@ def _push_template(
     move = np.zeros((len(margin), 3))
     for n, (k, near) in enumerate(work):
         ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
-        order = np.argsort(lack)  # of those who ask of one vertex, who asks for most is heard
-        ids, lack, outward = ids[order], lack[order], outward[order]
-        more = lack > worst[ids]
-        worst[ids[more]] = lack[more]
-        move[ids[more]] = -(outward * lack[:, None])[more]
+        ids, lack, outward = loudest(worst, ids, lack, outward)
+        move[ids] = -(outward * lack[:, None])
     template = bones.template.copy()
     for part, name in enumerate(bones.names):
         ids = np.flatnonzero(bones.parts == part)

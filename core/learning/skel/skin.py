@@ -142,9 +142,9 @@ def _side_rotations(joint: dict[str, np.ndarray], sign: float) -> list[tuple[str
     # The elbow of the rest pose is bent: its hinge becomes vertical, so that flexion leads forward.
     hinge = _unit(np.cross(upper, fore))
     upper_turn = _frame_to_frame(upper, hinge, out, np.array([0.0, -sign, 0.0]))
-    fore_turn = _shortest(upper_turn @ fore, out) @ upper_turn
+    fore_turn = shortest(upper_turn @ fore, out) @ upper_turn
     hand = fore_turn @ (joint["finger3-1"] - joint["wrist"])
-    hand_turn = _shortest(_unit(hand), out) @ fore_turn
+    hand_turn = shortest(_unit(hand), out) @ fore_turn
     knuckles = hand_turn @ (joint["finger2-1"] - joint["finger5-1"])  # forward when the palm faces down
     twist = np.arctan2(knuckles[1], knuckles[2])
     arm = [
@@ -157,8 +157,8 @@ def _side_rotations(joint: dict[str, np.ndarray], sign: float) -> list[tuple[str
     hip, knee, ankle = joint["upperleg01"], joint["lowerleg01"], joint["foot"]
     length = np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)
     down = _unit(np.array([-sign * ANKLE_INSET, -length, 0.0]))
-    thigh_turn = _shortest(_unit(knee - hip), down)
-    shank_turn = _shortest(_unit(thigh_turn @ (ankle - knee)), down) @ thigh_turn
+    thigh_turn = shortest(_unit(knee - hip), down)
+    shank_turn = shortest(_unit(thigh_turn @ (ankle - knee)), down) @ thigh_turn
     toe = joint["toe2-1"] - ankle
     foot_turn = rotation_about([0, 1, 0], -np.arctan2(toe[0], toe[2]))  # the sole stays flat
     leg = [
@@ -180,7 +180,7 @@ def rotation_about(axis: np.ndarray | list[float], angle: float) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def _shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def shortest(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The smallest rotation of one unit vector onto another."""
     axis = np.cross(source, target)
     sine = np.linalg.norm(axis)
