@@ -55,7 +55,7 @@ AMBIENT = 0.45
 Colour = tuple[float, float, float]
 Angles = Mapping[str, float]  # degrees by the right side's name of the angle; the left does the same in the mirror
 
-STANDING: Angles = {"shoulder_r_x": 70, "scapula_upward_rot_r": -10, "pro_sup_r": 20, "elbow_flexion_r": 8}
+STANDING: Angles = {"shoulder_r_x": 70, "scapula_upward_rot_r": -12, "pro_sup_r": 20, "elbow_flexion_r": 8}
 SQUAT: Angles = {
     "pelvis_tilt": -22,
     "hip_flexion_r": 120,
@@ -67,13 +67,13 @@ SQUAT: Angles = {
     "lumbar_extension": -14,
     "thorax_extension": -8,
     "head_extension": 38,
-    "scapula_abduction_r": 15,
+    "scapula_abduction_r": 12,
     "scapula_upward_rot_r": 15,
     "shoulder_r_x": -35,
     "shoulder_r_y": 59,
     "elbow_flexion_r": 12,
 }
-OVERHEAD: Angles = {"scapula_upward_rot_r": 15, "scapula_abduction_r": -8, "shoulder_r_x": -72}
+OVERHEAD: Angles = {"scapula_upward_rot_r": 22, "scapula_abduction_r": -8, "shoulder_r_x": -72}
 T_POSE: Angles = {}
 
 log = logging.getLogger("plates")

@@ -5,8 +5,9 @@
 - hip, knee, elbow, wrist, forearm: AAOS and CDC (Soucie et al. 2011) goniometry
 - ankle, subtalar, mtp: CDC plantar flexion and loaded dorsiflexion, textbook subtalar and first-MTP ranges
 - head: Ferrario et al. 2002; extension is cut at 59 degrees, see below
-- lumbar, thorax: textbook regional ranges, split over SKEL's joints
-- scapula: 35 degrees of upward rotation, of which the T pose has used a third (29 +- 10 between 25 and 125 degrees of arm
+- lumbar, thorax: textbook regional ranges, which together are those of the whole trunk (flexion 90, extension 30, bending 38,
+  rotation 45)
+- scapula: 37 degrees of upward rotation, of which the T pose has used a third (29 +- 10 between 25 and 125 degrees of arm
   elevation; Braman et al. 2009), and as much glide as keeps it on the ribs
 - shoulder: ranges of the humerus against the scapula, read about SKEL's T-pose axes
 
@@ -35,18 +36,18 @@ _RECOMMENDED = {
     "ankle_angle_r": (-55, 30),
     "subtalar_angle_r": (-10, 25),
     "mtp_angle_r": (-65, 40),
-    "lumbar_bending": (-25, 25),
-    "lumbar_extension": (-55, 25),
-    "lumbar_twist": (-12, 12),
-    "thorax_bending": (-25, 25),
-    "thorax_extension": (-40, 25),
+    "lumbar_bending": (-18, 18),
+    "lumbar_extension": (-52, 18),
+    "lumbar_twist": (-10, 10),
+    "thorax_bending": (-20, 20),
+    "thorax_extension": (-38, 12),
     "thorax_twist": (-35, 35),
     "head_bending": (-49, 49),
     "head_extension": (-59, 59),
     "head_twist": (-80, 80),
-    "scapula_abduction_r": (-10, 16),
-    "scapula_elevation_r": (-12, 12),
-    "scapula_upward_rot_r": (-10, 25),
+    "scapula_abduction_r": (-10, 12),
+    "scapula_elevation_r": (-12, 5),
+    "scapula_upward_rot_r": (-12, 25),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),
     "shoulder_r_z": (-75, 95),

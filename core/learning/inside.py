@@ -83,12 +83,15 @@ class Skin:
         outside = ((points - self.corners[triangle, 0]) * self.face_normals[triangle]).sum(1) > 0
         return np.flatnonzero(outside | (distance < reach + SAMPLING))
 
-    def closest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def closest(self, points: np.ndarray, near: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Depths (P,) and outward unit directions (P, 3) of the nearest skin.
 
         The sign comes from the normal interpolated at the nearest point, which is safe on a smooth skin.
+
+        near: (P, K) the triangles that may be nearest; found when None
         """
-        near = self.owner[self.tree.query(points, NEIGHBOURS)[1]]
+        if near is None:
+            near = self.owner[self.tree.query(points, NEIGHBOURS)[1]]
         foot, weights = _closest_on_triangles(points[:, None], self.corners[near])
         distance = np.linalg.norm(points[:, None] - foot, axis=2)
         best = distance.argmin(1)

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -15,16 +16,16 @@ from ..report.articulation import articulations
 from ..report.sampling import random_poses
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
-from .skeleton import SCAPULAR_AXES
+from .skeleton import SCAPULAR_AXES, joint_of
 
 log = logging.getLogger(__name__)
 
-NEAR = 0.014  # metres at rest; bones farther apart are not looked at
+NEAR = 0.014  # metres at rest; bones farther apart are not looked at,
+FAR = 0.09  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
-# Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from. In poses it
-# may enter them a little: ribs that gave way to it in every pose would be too far from it in the others.
-SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, -0.001, 0.045
+# Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
+SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.003, 0.045
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -34,17 +35,32 @@ TOUCHING = (  # bones that share a joint and overlap in the template
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
 YIELDING = "rib"  # what gives way to a scapula
-POSES, SHAPES = 80, 20  # that are looked at
-ROUNDS = 10
+POSES, SHAPES = 240, 20  # that are looked at
+ROUNDS = 14
 SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
 SEED = 23
+
+
+class Pair(NamedTuple):
+    """Two bones that may come near to each other."""
+
+    one: int
+    other: int
+    near_one: np.ndarray  # those vertices of either that are near to the other
+    near_other: np.ndarray
+    clearance: float  # metres between them
+    share: float  # of what is lacking, that the one gives
+    plate: bool  # whether what lies behind a surface is behind the whole bone
 
 
 class Contacts:
     """The pairs of bones that may come near, of the right side and the midline."""
 
-    def __init__(self, bones: BoneSpace, meshes: Bones, resting: bool = True) -> None:
-        """resting: whether they are looked at in the T pose, where either side keeps off the other, too."""
+    def __init__(self, bones: BoneSpace, meshes: Bones, resting: bool = True, reach: float = NEAR) -> None:
+        """resting: whether they are looked at in the T pose, where either side keeps off the other, too.
+
+        reach: metres at rest beyond which bones are not looked at; beyond `NEAR` only those that move against each other
+        """
         self.resting = resting
         self.members = [bones.members(name) for name in bones.names]
         self.triangles = [meshes[name].faces for name in bones.names]
@@ -54,21 +70,22 @@ class Contacts:
         )
         points = [bones.template[ids] for ids in self.members]
         widest = NEAR + SCAPULAR_CLEARANCE if resting else GLIDE
-        low, high = np.array([p.min(0) for p in points]) - widest, np.array([p.max(0) for p in points])
+        low = np.array([p.min(0) for p in points]) - max(widest, reach)
+        high = np.array([p.max(0) for p in points])
+        joints = [joint_of(name) for name in bones.names]
         self.spacing = _spacing(bones.template, self.faces)
         normals = Skin(bones.template, self.faces).vertex_normals
         joined = articulations(bones.names)
-        # (one, other, clearance, share of it that the one gives, vertices of both that are near)
-        self.pairs: list[tuple[int, int, float, float, np.ndarray, np.ndarray]] = []
+        self.pairs: list[Pair] = []
         for a, b in itertools.combinations(range(len(points)), 2):
             names = frozenset((bones.names[a], bones.names[b]))
             touching = tuple(sorted(names)) in TOUCHING
             if (names in joined and not touching) or (low[a] > high[b]).any() or (low[b] > high[a]).any():
                 continue
             scapular = "scapula_r" in names and any(name.startswith(YIELDING) for name in names)
-            reach = widest if scapular else NEAR
-            near_a = np.flatnonzero(np.isfinite(cKDTree(points[b]).query(points[a], distance_upper_bound=reach)[0]))
-            near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=reach)[0]))
+            own = widest if scapular else NEAR if joints[a] == joints[b] else reach
+            near_a = np.flatnonzero(np.isfinite(cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]))
+            near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]))
             if scapular:  # a plate: only that side of it counts which looks at the ribs
                 scapula = bones.names.index("scapula_r")
                 costal = normals[self.members[scapula]] @ COSTAL > 0
@@ -78,15 +95,22 @@ class Contacts:
             if len(near_a) and len(near_b):
                 share = float(bones.names[a].startswith(YIELDING)) if scapular else 0.5
                 clearance = (SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED) if scapular else 0.0
-                self.pairs.append((a, b, clearance, share, self.members[a][near_a], self.members[b][near_b]))
+                near = self.members[a][near_a], self.members[b][near_b]
+                self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 
     def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Vertices that should move, by how much, and the directions against which, of bones (V, 3)."""
         normals = Skin(points, self.faces).vertex_normals
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for a, b, clearance, share, near_a, near_b in self.pairs:
-            for one, other, part, solid in ((near_a, near_b, share, b), (near_b, near_a, 1 - share, a)):
-                if not part:
+        for pair in self.pairs:
+            ends = [(near.min(0), near.max(0)) for near in (points[pair.near_one], points[pair.near_other])]
+            if any((one[0] > other[1] + REACH).any() for one, other in (ends, ends[::-1])):
+                continue
+            for one, other, share, solid in (
+                (pair.near_one, pair.near_other, pair.share, pair.other),
+                (pair.near_other, pair.near_one, 1 - pair.share, pair.one),
+            ):
+                if not share:
                     continue
                 distance, nearest = cKDTree(points[other]).query(points[one], distance_upper_bound=REACH)
                 close = np.flatnonzero(np.isfinite(distance))
@@ -94,17 +118,17 @@ class Contacts:
                 facing = normals[near]
                 above = ((points[one[close]] - points[near]) * facing).sum(1)
                 beside = np.sqrt(np.maximum(distance[close] ** 2 - above**2, 0))
-                lack = clearance - above
+                lack = pair.clearance - above
                 # Of thin bones the far side may be nearest: what is to give way looks at what it gives way to.
                 lacks = (lack > 0) & (beside < self.spacing[near]) & ((normals[one[close]] * facing).sum(1) < FACING)
                 ids, lack, facing = one[close[lacks]], lack[lacks], facing[lacks]
-                within = np.flatnonzero(lack > clearance)
-                if len(within) and not clearance:  # behind a surface is not always within the bone
+                within = np.flatnonzero(lack > pair.clearance)
+                if len(within) and not pair.plate:  # behind a surface is not always within the bone
                     mesh = Skin(points[self.members[solid]], self.triangles[solid])
                     kept = np.ones(len(ids), bool)
                     kept[within[mesh.winding(points[ids[within]]) < 0.5]] = False
                     ids, lack, facing = ids[kept], lack[kept], facing[kept]
-                found.append((ids, part * lack, -facing))
+                found.append((ids, share * lack, -facing))
         beyond = self.right[self.resting & (points[self.right, 0] > -MIDLINE)]
         found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
         ids, lack, outward = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -119,9 +143,9 @@ def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.bincount(start, minlength=len(points)) + np.bincount(end, minlength=len(points)), 1)
 
 
-def apart(bones: BoneSpace, meshes: Bones, body: Skel) -> BoneSpace:
-    """The bones with dents where they would enter each other in poses or shapes."""
-    contacts = Contacts(bones, meshes, resting=False)
+def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, rounds: int = ROUNDS) -> BoneSpace:
+    """The bones with dents where they would enter each other in poses or shapes; `reach` as in `Contacts`."""
+    contacts = Contacts(bones, meshes, resting=False, reach=reach)
     poses, betas, _ = random_poses(body, POSES, SEED)
     random = np.random.default_rng(SEED).standard_normal((SHAPES, betas.shape[1])).clip(-2.5, 2.5)
     poses = np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))])
@@ -141,7 +165,7 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel) -> BoneSpace:
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
     resting = bones.at(betas)
     template = bones.template
-    for k in range(ROUNDS):
+    for k in range(rounds):
         worst, move = np.zeros(len(template)), np.zeros_like(template)
         for motion, points in zip(motions, resting + (template - bones.template), strict=True):
             own = motion[bones.parts]

@@ -17,12 +17,15 @@ log = logging.getLogger(__name__)
 MARGIN = 0.0015  # metres of skin that a posed bone should have over it
 SEEMING = 0.002  # metres outside beyond which it is asked whether a fold of the skin only makes it seem so
 MOST = 0.03  # metres that are asked for at once
+COARSE = 0.005  # metres below which the skin's triangles are asked, not only its vertices
+TRIANGLES = 8  # at a vertex, that are asked
 FARTHEST = 0.05  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
 ROUNDS = 5
-FIRMNESS = 8.0  # how much more a pose counts in which a bone is not covered
+FIRMNESS = 25.0  # how much more a pose counts in which a bone is not covered
 GAIN = 1.2
+LONGEST = 2.0  # times as far as the posed skin should move may the T-posed one, where blending has flattened it
 
 
 def covered(
@@ -35,7 +38,7 @@ def covered(
     features = np.concatenate([posed.features for posed in samples])
     groups = list(feature_groups(weights, features))
     gram = regularised(features)
-    around = Neighbourhood(samples[0].skin)
+    around = Neighbourhood(samples[0].skin, faces)
     for k in range(ROUNDS):
         asked = np.concatenate([_asked(posed, weights, posedirs, faces, around) for posed in samples])  # (S, N, 3)
         worst = np.linalg.norm(asked, axis=2).max(1)
@@ -56,15 +59,19 @@ def covered(
 
 
 class Neighbourhood:
-    """Which vertices of a skin (N, 3) are near to each other, and how near."""
+    """Which vertices of a skin (N, 3) are near to each other, and how near; which triangles (F, 3) each has."""
 
-    def __init__(self, skin: np.ndarray) -> None:
+    def __init__(self, skin: np.ndarray, faces: np.ndarray) -> None:
         pairs = cKDTree(skin).query_pairs(2.5 * SPREAD, output_type="ndarray")
         weight = np.exp(-0.5 * (np.linalg.norm(skin[pairs[:, 0]] - skin[pairs[:, 1]], axis=1) / SPREAD) ** 2)
         own = np.arange(len(skin))
         self.source = np.concatenate([pairs[:, 0], pairs[:, 1], own])
         self.to = np.concatenate([pairs[:, 1], pairs[:, 0], own])
         self.weight = np.concatenate([weight, weight, np.ones(len(own))])
+        order = np.argsort(faces.ravel(), kind="stable")
+        count = np.bincount(faces.ravel(), minlength=len(skin))
+        place = np.minimum(np.arange(TRIANGLES), count[:, None] - 1) + (np.cumsum(count) - count)[:, None]
+        self.triangles = order[place] // 3  # (N, 8), the last one again where there are fewer
 
 
 def _asked(
@@ -78,9 +85,8 @@ def _asked(
         move = push(skin[k], faces, points, posed, around)
         ids = np.flatnonzero(move.any(1))
         back = np.linalg.solve(matrices[k, ids], move[ids][..., None])[..., 0]
-        # Where blending has flattened the skin, going back lengthens without bounds.
         longer = np.linalg.norm(back, axis=1) / np.linalg.norm(move[ids], axis=1)
-        found[k, ids] = back / np.maximum(longer, 1)[:, None]
+        found[k, ids] = back / np.maximum(longer / LONGEST, 1)[:, None]
     return found
 
 
@@ -91,6 +97,9 @@ def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, posed: Posed, a
     found = np.flatnonzero(np.isfinite(distance))
     nearest = nearest[found]
     depth = ((skin[nearest] - bones[found]) * surface.vertex_normals[nearest]).sum(1)
+    shallow = depth < COARSE
+    found, nearest = found[shallow], nearest[shallow]
+    depth = surface.closest(bones[found], around.triangles[nearest])[0]
     own = np.linalg.norm(posed.skin[nearest] - posed.resting_bones[found], axis=1) < NEAR
     margin = np.where(own, MARGIN, 0.0)
     lacking = depth < np.where(own, MARGIN, -SEEMING)

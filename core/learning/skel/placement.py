@@ -400,13 +400,13 @@ def _girdle(v: Placed, mark: Placed, placed: Placed, skin: Skin, m: Measures) ->
     }
 
 
-# Upward rotation, internal rotation and anterior tilt added to the template's scapula, which hangs beside the trunk: what is
-# likely for a horizontal arm (a third of its elevation; Ludewig 2009), and how much bodies differ (radians).
-GIRDLE_NOMINAL = np.deg2rad([28.0, 0.0, 0.0])
+# Upward rotation, internal rotation and anterior tilt added to the template's scapula, whose medial border already leans
+# outwards by ten degrees: what is likely for a horizontal arm (Ludewig 2009), and how much bodies differ (radians).
+GIRDLE_NOMINAL = np.deg2rad([12.0, 0.0, 0.0])
 GIRDLE_SPREAD = np.deg2rad([8.0, 15.0, 10.0])
 # metres by which the clavicle leaves the sternum higher than in the template
 OFF_RIB = np.array([-0.002, 0.012, 0.003])
-RIB_GAP, SCAPULA_DEPTH = 0.013, 0.010  # metres of muscle under and of tissue over the scapula
+RIB_GAP, SCAPULA_DEPTH = 0.007, 0.010  # metres of muscle under and of tissue over the scapula
 NELDER_MEAD = {
     "maxfev": 120, "xatol": 1e-3, "fatol": 1e-2,
     "initial_simplex": GIRDLE_NOMINAL + np.concatenate([np.zeros((1, 3)), np.eye(3) * np.deg2rad(8.0)]),

@@ -24,7 +24,7 @@ MARGIN = 0.003  # metres under the skin that a bone vertex should have
 DEPTHS = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
           "scapula": 0.004, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
           "phalanx": 0.0015}  # fmt: skip
-POOL = 160  # random shapes that are looked at, besides the ends of each component
+POOL, LARGE_POOL = 160, 400  # random shapes that are looked at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
 REACH = 2.5  # standard deviations
 ROUNDS = 6
@@ -44,15 +44,22 @@ SEED = 5
 
 
 def settle(
-    bones: BoneSpace, meshes: Bones, template: np.ndarray, shapedirs: np.ndarray, faces: np.ndarray, stages: range
+    bones: BoneSpace,
+    meshes: Bones,
+    template: np.ndarray,
+    shapedirs: np.ndarray,
+    faces: np.ndarray,
+    stages: range,
+    pool: int = POOL,
 ) -> BoneSpace:
     """The bones moved inside the skin of all shapes within 2.5 standard deviations, and apart from one another.
 
     meshes: the bones' triangles
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     stages: which of the stages, from wide pushes to narrow ones
+    pool: how many random shapes are looked at
     """
-    betas = sampled_shapes()
+    betas = sampled_shapes(pool)
     skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
     margin = np.full(len(bones.names), MARGIN)
     for part, name in enumerate(bones.names):
@@ -77,11 +84,11 @@ def settle(
     return bones
 
 
-def sampled_shapes() -> np.ndarray:
+def sampled_shapes(pool: int = POOL) -> np.ndarray:
     """(S, 10) the mean, both ends of each component, and random shapes."""
-    random = np.random.default_rng(SEED).standard_normal((POOL, N_BETAS))
+    random = np.random.default_rng(SEED).standard_normal((pool, N_BETAS))
     # Half of them are driven outwards: few of ten components are near their ends in a random body.
-    random[: POOL // 2] *= 1.25
+    random[: pool // 2] *= 1.25
     ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * REACH
     return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -REACH, REACH)])
 

@@ -18,6 +18,7 @@ from ..report.sampling import capsule_ends, capsule_radii, overlap
 from .posing import AnnyRig
 
 N_JOINTS = len(JOINT_NAMES)
+FULL = 0.75  # share of the poses that go all the way to the limits
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
 RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
@@ -40,14 +41,14 @@ class Posed:
 def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body.
 
-    Half of the poses go all the way to their limits, the others a random share of it.
+    `FULL` of the poses go all the way to their limits, the others a random share of it.
     """
     low, high = body.limits.T.copy()
     low[:3] = high[:3] = 0
     radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     while len(poses) < count:
-        share = np.minimum(np.sqrt(generator.uniform(0, 2, (2 * count, 1))), 1)
+        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
         q = share * generator.uniform(low, high, (2 * count, len(low)))
         starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
         poses += [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
@@ -88,7 +89,7 @@ def shallowest(skin: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.sort(order[first])
 
 
-SHALLOW, CELL = 0.035, 0.006  # metres: of the bones' points no more are kept
+SHALLOW, CELL = 0.05, 0.006  # metres: of the bones' points no more are kept
 CLOSE = 0.020  # metres below which skin goes with the bone under it rather than as the rig has it
 BETWEEN = 0.010  # metres; how soon skin between two bones goes with the nearer one
 SLIDING = ("clavicle", "rib", "vertebra")  # which skin does not go with but slides over

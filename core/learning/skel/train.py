@@ -35,20 +35,21 @@ from . import (
 from .bone_names import SPINE
 from .bone_space import BoneSpace
 from .build import assemble
-from .contacts import apart
+from .contacts import FAR, apart
 from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
 from .posing import AnnyRig
-from .settle import settle
+from .settle import LARGE_POOL, settle
 
 log = logging.getLogger(__name__)
 
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = range(3, 4)  # and after bones that enter each other in poses were set apart
-POSED, POSES = 24, 32  # people whose skins are posed, and in how many poses
+POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
+LAST_ROUNDS = 8  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 
@@ -117,7 +118,9 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     found = _bare(people, shapes, bones, regressor)
     progress(0.6, f"{gender}: bones apart")
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)))
-    bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, LAST)
+    bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, LAST, LARGE_POOL)
+    found = _bare(people, shapes, bones, regressor)
+    bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
     found = _bare(people, shapes, bones, regressor)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
