@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -28,16 +29,20 @@ def unpacked(requirement: str) -> Path:
     kind = f"--no-binary={name}" if requirement in SOURCE_ONLY else "--only-binary=:all:"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind]
     subprocess.run([*command, "--dest", str(wheels), requirement], check=True)
-    part = folder.with_suffix(".part")
-    if requirement in SOURCE_ONLY:
-        top = f"{name}-{version}"
-        with tarfile.open(wheels / f"{top}.tar.gz") as archive:
-            archive.extractall(part, filter="data")
-        (part / top).rename(folder)
-        part.rmdir()
-        return folder
-    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(part)
-    part.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as part:
+        content = Path(part) / "content"
+        if requirement in SOURCE_ONLY:
+            with tarfile.open(wheels / f"{name}-{version}.tar.gz") as archive:
+                archive.extractall(content, filter="data")
+            content = content / f"{name}-{version}"
+        else:
+            (wheel,) = wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(content)
+        try:
+            content.rename(folder)
+        except OSError:  # another process was faster
+            if not folder.is_dir():
+                raise
     return folder
