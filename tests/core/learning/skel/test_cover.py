@@ -35,6 +35,21 @@ def test_a_bone_through_the_middle_of_a_triangle_is_seen():
     assert not push(SKIN, FACES, rest, sample, Neighbourhood(SKIN, FACES)).any()
 
 
+def test_skin_gives_way_to_a_bone_that_comes_out():
+    """A point outside a ball's skin asks it outwards there and nowhere else; one inside asks for nothing."""
+    ball = trimesh.creation.icosphere(4, 0.1)
+    around = Neighbourhood(ball.vertices, ball.faces)
+    rest = np.array([[0, 0, 0.08], [0.09, 0, 0]])
+    nothing = np.zeros((1, 1, 1))
+    posed = Posed(ball.vertices, nothing, nothing, rest, nothing, nothing, nothing)
+    move = push(ball.vertices, ball.faces, np.array([[0, 0, 0.11], [0.09, 0, 0]]), posed, around)
+    moved = np.linalg.norm(move, axis=1)
+    top = ball.vertices[:, 2].argmax()
+    assert move[top, 2] == pytest.approx(0.01 + MARGIN, abs=1e-3)
+    assert moved[np.linalg.norm(ball.vertices - ball.vertices[top], axis=1) > 0.04].max() == 0
+    assert moved.argmax() == top
+
+
 def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there():
     angles = np.linspace(0, 1.5, 16)
     turns = np.tile(np.eye(3), (len(angles), len(JOINT_NAMES), 1, 1))
