@@ -40,7 +40,7 @@ def run(folder: Path, progress: Progress) -> dict[str, Any]:
 
     from . import register, unregister
     from .core import jobs
-    from .core.bodies.load import load_body
+    from .core.bodies.load import load_skel
     from .core.exchange.angles import write_angles
     from .scene.people import add_people
     from .scene.render import render_overlay, render_views
@@ -70,7 +70,7 @@ def run(folder: Path, progress: Progress) -> dict[str, Any]:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     register()
     try:
-        body = load_body(result["body"])
+        body = load_skel(result["body"])
         image = bpy.data.images.load(str(picture))
         people = add_people(bpy.context, body, result, image)
         image.pack()

@@ -27,26 +27,41 @@ def environment() -> Path:
     return python
 
 
-def model() -> Path:
+def skel_model() -> Path:
     """A made-up SKEL file of the official size; no licensed data."""
-    path = BENCH / "skel_male.pkl"
+    return _made("skel_male.pkl", "synthetic_skel.py", "--seed", "11", "--nk", "247252", "--gender", "male")
+
+
+def smpl_model() -> Path:
+    """A made-up SMPL file; no licensed data."""
+    return _made("smpl/SMPL_MALE.pkl", "synthetic_smpl.py", "--seed", "21")
+
+
+def _made(name: str, script: str, *options: str) -> Path:
+    path = BENCH / name
     if not path.exists():
-        script = ROOT / "tests" / "core" / "bodies" / "synthetic_skel.py"
-        command = [sys.executable, script, "--seed", "11", "--out", BENCH, "--nk", "247252", "--gender", "male"]
-        subprocess.run(command, check=True)
+        script_path = ROOT / "tests" / "core" / "bodies" / script
+        subprocess.run([sys.executable, script_path, "--out", BENCH, *options], check=True)
     return path
 
 
+def rows(script: str, path: Path) -> list[dict]:
+    """What a script of this folder measures on a model file."""
+    command = [environment(), ROOT / "benchmarks" / script, path]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def main() -> None:
-    done = subprocess.run(
-        [environment(), ROOT / "benchmarks" / "forward.py", model()], check=True, capture_output=True, text=True
-    )
+    skel, smpl = rows("forward.py", skel_model()), rows("smpl.py", smpl_model())
     print(f"{'':16} {'batch':>5} {'Osteon':>10} {'body-models':>12} {'times faster':>13} {'difference':>11}")
-    for row in json.loads(done.stdout):
+    for row in skel + smpl:
         line = f"{row['what']:16} {row['batch']:5} {row['osteon_ms']:7.1f} ms"
         if "ratio" in row:
             line += f" {row['body_models_ms']:9.1f} ms {row['ratio']:13.1f} {1e6 * row['max_difference_m']:8.1f} um"
         print(line)
+    print("\nOver the bare matrix products of SMPL's skin, and over those without the vertices' own:")
+    for row in smpl:
+        print(f"{'':16} {row['batch']:5} {row['over_bare']:10.2f} {row['over_bare_no_vertices']:12.2f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Forward passes of Osteon and of body-models on the same made-up SKEL file, timed alternately in one process."""
 
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -39,15 +38,15 @@ def cases(ours: Skel, theirs: SKEL, batch: int) -> tuple[dict[str, tuple[Call, C
     return both, lambda: ours(q, betas[:1], skin=False, bones=True).bones
 
 
-def seconds(*calls: Call) -> list[float]:
-    """The median time of each call, the calls alternating."""
+def seconds(*calls: Call, repeats: int = REPEATS) -> list[float]:
+    """The shortest time of each call, the calls alternating: whatever else the machine does only adds to it."""
     times: list[list[float]] = [[] for _ in calls]
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for kept, call in zip(times, calls, strict=True):
             start = time.perf_counter()
             call()
             kept.append(time.perf_counter() - start)
-    return [statistics.median(kept) for kept in times]
+    return [min(kept) for kept in times]
 
 
 def measure(path: Path) -> list[dict]:

@@ -71,12 +71,12 @@ class OSTEON_OT_add_body(bpy.types.Operator):
             self.location = context.scene.cursor.location
         import torch
 
-        from ..core.bodies.load import load_body
+        from ..core.bodies.load import load_skel
         from ..core.bodies.stature import betas_for
         from ..scene.axes import to_blender
         from ..scene.body import add_body
 
-        body = load_body(body_file(context, self.body))
+        body = load_skel(body_file(context, self.body))
         betas = torch.tensor([list(self.betas)], dtype=torch.float64)[:, : body.n_betas]
         if self.measured:
             betas = torch.as_tensor(betas_for(body, self.stature, self.mass))[None]

@@ -23,7 +23,7 @@ def body_property(description: str) -> object:
 
 
 def body_file(context: bpy.types.Context, identifier: str) -> str:
-    """What `load_body` takes for a choice.
+    """What `load_skel` takes for a choice.
 
     Raises
     ------

@@ -15,13 +15,13 @@ def _image(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, An
     path = str(Path(options.photo).absolute())
 
     def save_scene(result: dict[str, Any], folder: Path) -> None:
-        from ..core.bodies.load import load_body
+        from ..core.bodies.load import load_skel
         from ..scene.people import add_people
         from ..scene.render import render_overlay
 
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         image = load_photo(path)
-        people = add_people(bpy.context, load_body(result["body"]), result, image)
+        people = add_people(bpy.context, load_skel(result["body"]), result, image)
         if not image.packed_file:
             image.pack()
         render_overlay(people, bpy.context.scene.camera, image, folder / "overlay.png")

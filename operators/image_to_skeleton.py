@@ -71,11 +71,11 @@ class OSTEON_OT_image_to_skeleton(LongWork, bpy.types.Operator):
         return "image_to_skeleton", arguments
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
-        from ..core.bodies.load import load_body
+        from ..core.bodies.load import load_skel
         from ..scene.people import add_people
 
         image = load_photo(bpy.path.abspath(self.filepath))
-        add_people(context, load_body(result["body"]), result, image)
+        add_people(context, load_skel(result["body"]), result, image)
         count = len(result["people"])
         worst = max(person["relative_reprojection"] for person in result["people"])
         return f"{count} {'person' if count == 1 else 'people'} found, landmarks within {worst:.1%} of their height"

@@ -20,7 +20,7 @@ import torch
 from mathutils import Matrix, Vector
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.limits import MIRROR_PERMUTATION, mirror_pose
-from osteon.core.bodies.load import load_body
+from osteon.core.bodies.load import load_skel
 from osteon.core.bodies.skel import Skel
 from osteon.core.errors import AssetError
 from osteon.scene.meshes import build_mesh
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--scale", type=float, default=1.0, help="of the pictures' size")
     options = parser.parse_args()
-    bodies = [load_body(name) for name in options.body or ADULTS]
+    bodies = [load_skel(name) for name in options.body or ADULTS]
     options.out.mkdir(parents=True, exist_ok=True)
     for name, plate in plates(bodies, child()).items():
         if not options.only or name in options.only:
@@ -151,7 +151,7 @@ def main() -> None:
 def child() -> Skel | None:
     """The open child, if it is installed."""
     try:
-        return load_body(CHILD)
+        return load_skel(CHILD)
     except AssetError:
         return None
 

@@ -1,4 +1,6 @@
-"""Rotation matrices from angles about fixed axes, and the rotation that turns one direction into another."""
+"""Rotations from angles about axes, from rotation vectors, and from one direction to another."""
+
+import functools
 
 import torch
 from torch import Tensor
@@ -9,6 +11,41 @@ def cross_matrix(v: Tensor) -> Tensor:
     x, y, z = v.unbind(-1)
     zero = torch.zeros_like(x)
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+
+
+def about(axis: Tensor, angle: Tensor) -> Tensor:
+    """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...): Rodrigues' formula."""
+    cross = cross_matrix(axis)
+    sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
+    return torch.eye(3, dtype=axis.dtype, device=axis.device) + sin * cross + (1 - cos) * (cross @ cross)
+
+
+def quaternion(v: Tensor) -> Tensor:
+    """The unit quaternion (x, y, z, w) of rotation vectors, axis times angle. (..., 3) -> (..., 4).
+
+    Near no rotation it is as exact as elsewhere, and so are its derivatives.
+    """
+    half = v / 2
+    # The root of what is too small to matter keeps the derivative of the length finite where the vector is zero.
+    length = ((half * half).sum(-1, keepdim=True) + 1e-30).sqrt()
+    return torch.cat([torch.sinc(length / torch.pi) * half, length.cos()], -1)
+
+
+def rotation_less_identity(q: Tensor) -> Tensor:
+    """R - I = 2 w [u] + 2 [u]^2 of unit quaternions (u, w). (..., 4) -> (..., 3, 3)."""
+    products = (q[..., :, None] * q[..., None, :]).flatten(-2)
+    return (products @ _of_products(q.dtype, q.device)).unflatten(-1, (3, 3))
+
+
+@functools.cache
+def _of_products(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(16, 9): what each product of two elements of a quaternion gives to each entry of R - I."""
+    with torch.inference_mode(False):
+        table = torch.zeros(4, 4, 3, 3, dtype=dtype, device=device)
+        cross = cross_matrix(torch.eye(3, dtype=dtype, device=device))  # [e_x], [e_y], [e_z]
+        table[3, :3] = 2 * cross
+        table[:3, :3] = 2 * (cross[:, None] @ cross)
+        return table.reshape(16, 9)
 
 
 def align(source: Tensor, target: Tensor) -> Tensor:

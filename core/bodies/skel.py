@@ -4,7 +4,7 @@ The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from .followers import Followers
 from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
+from .tensors import Constants, check_rows
 
 N_POSE = len(POSE_NAMES)
 
@@ -63,6 +64,7 @@ class Skel:
     Calling it poses it in the precision and on the device of `pose`. The attributes are numpy arrays.
     """
 
+    kind = "SKEL"
     joint_names = JOINT_NAMES
     pose_names = POSE_NAMES
     parents = np.array(PARENTS)
@@ -72,7 +74,7 @@ class Skel:
         self.data = data
         self.name = name or f"skel-{data.gender}"
         self.limits = limits()
-        self._constants: dict[tuple[torch.dtype, torch.device], _Constants] = {}
+        self._on = Constants(partial(_Constants, data))
 
     @property
     def gender(self) -> str:
@@ -144,13 +146,13 @@ class Skel:
         InputError
             When a shape or type is wrong.
         """
-        _check(pose, "pose", N_POSE)
+        check_rows(pose, "pose", N_POSE)
         batch = len(pose)
         c = self._on(pose)
         betas = self._shape_of(pose, betas)
         if trans is None:
             trans = pose.new_zeros(batch, 3)
-        _check(trans, "trans", 3)
+        check_rows(trans, "trans", 3)
         trans = trans.to(pose)
         if joint_offsets is not None:
             if joint_offsets.shape[1:] != (N_JOINTS, 3):
@@ -194,17 +196,8 @@ class Skel:
             return like.new_zeros(1, N_BETAS)
         if isinstance(betas, Tensor) and betas.ndim == 1:
             betas = betas[None]
-        _check(betas, "betas", N_BETAS)
+        check_rows(betas, "betas", N_BETAS)
         return betas.to(like)
-
-    def _on(self, like: Tensor) -> "_Constants":
-        if not like.is_floating_point():
-            raise InputError(f"Osteon computes with floating-point tensors, not {like.dtype}.")
-        key = like.dtype, like.device
-        if key not in self._constants:
-            with torch.inference_mode(False):  # they outlive the caller's mode, and gradients may be wanted later
-                self._constants[key] = _Constants(self.data, *key)
-        return self._constants[key]
 
     def _rest(self, c: "_Constants", betas: Tensor, joint_offsets: Tensor | None) -> SkelRest:
         joints = c.joint_template + torch.einsum("jck,bk->bjc", c.joint_shapedirs, betas)
@@ -382,13 +375,6 @@ class _Constants:
         return self.skin_template + (betas @ self.shapedirs).unflatten(1, (-1, 3))
 
 
-def _check(value: Tensor, name: str, columns: int) -> None:
-    if not isinstance(value, Tensor):
-        raise InputError(f"{name} is a {type(value).__name__} instead of a tensor: use torch.as_tensor.")
-    if value.ndim != 2 or value.shape[1] != columns:
-        raise InputError(f"{name} has the shape {tuple(value.shape)} instead of (batch, {columns}).")
-
-
 def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:
     """`values` (B, 24, ...) with one joint exchanged, differentiably."""
     return torch.cat([values[:, :joint], value[:, None], values[:, joint + 1 :]], 1)
@@ -437,6 +423,44 @@ def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
         start = pose_slice(joint).start
         moved.append(glide(side, sign * pose[:, start], sign * pose[:, start + 1]) - glide(side, zero, zero))
     return torch.stack(moved, 1)
+
+
+def displacement_slopes(pose: Tensor, joints: Tensor) -> dict[int, Tensor]:
+    """How fast each angle that moves a joint does so: angle -> (B, 3), in T-pose axes of the parent.
+
+    The derivatives of `_displacements`.
+    """
+    slopes: dict[int, Tensor] = {}
+    zero = torch.zeros_like(pose[:, 0])
+    for joint in (_LUMBAR, _THORAX, _HEAD):
+        start = pose_slice(joint).start
+        length = (joints[:, joint, 1] - joints[:, PARENTS[joint], 1]).abs()
+        for k, sideways in ((start, 0), (start + 1, 2)):
+            aside, up = _arc_slopes(pose[:, k], length)
+            slopes[k] = torch.stack([-aside, up, zero] if sideways == 0 else [zero, up, -aside], -1)
+    right, left = _SCAPULAE
+    quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
+    half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
+    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
+        start = pose_slice(joint).start
+        abduction, tilt = sign * pose[:, start], sign * pose[:, start + 1] - torch.pi / 4
+        slopes[start] = sign * quarter[:, None] * torch.stack(
+            [-side * tilt.cos() * abduction.sin(), zero, abduction.cos()], -1
+        )  # fmt: skip
+        slopes[start + 1] = sign * torch.stack(
+            [-side * quarter * tilt.sin() * abduction.cos(), -half_height * tilt.cos(), zero], -1
+        )
+    return slopes
+
+
+def _arc_slopes(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """The derivatives of `_arc` by the angle."""
+    small = angle.abs() < 1e-2  # where the quotients cancel
+    safe = torch.where(small, 1.0, angle)
+    sin, cos = safe.sin(), safe.cos()
+    side = torch.where(small, 0.5 - angle**2 / 8, (safe * sin - (1 - cos)) / safe**2)
+    up = torch.where(small, -angle / 3 + angle**3 / 30, (safe * cos - sin) / safe**2)
+    return length * side, length * up
 
 
 def _levels() -> list[list[int]]:

@@ -5,7 +5,6 @@ load, and Osteon's compact `.npz`, in which the open bodies ship.
 """
 
 import pickle
-import zipfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import scipy.sparse
 
 from ..anatomy.joints import JOINT_NAMES, PARENTS, POSE_NAMES
 from ..errors import FileError
-from ..exchange.pickles import load_pickle
+from ..exchange.named_arrays import read_named_arrays
 from ..exchange.replacing import replacing
+from .model_file import Reader, gender_of
 
 VERSION = "1.1.1"
 N_JOINTS = len(JOINT_NAMES)
@@ -103,38 +103,6 @@ def is_skel(content: Any) -> bool:
     return isinstance(content, dict) and {"skin_template_v", "skel_template_v"} <= content.keys()
 
 
-def read_model(path: str | Path) -> dict[str, Any]:
-    """The raw content of a model file (.pkl or .npz) as a dict of arrays; nothing in the file is run.
-
-    Raises
-    ------
-    FileError
-        When the file is missing, damaged, or holds Python objects.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        content = load_pickle(path)
-        if not isinstance(content, dict):
-            raise FileError(
-                f"The file {path} is no body model: it holds a {type(content).__name__} instead of named arrays."
-            )
-        return content
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise FileError(f"There is no file {path}.") from None
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise FileError(f"The file {path} is damaged ({error}).") from error
-        raise FileError(
-            f"The file {path} was refused because it holds Python objects, which no body model needs; "
-            "nothing in it was run."
-        ) from error
-    except (OSError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise FileError(f"The file {path} cannot be read as .npz ({error}).") from error
-
-
 def read_skel(path: str | Path) -> SkelData:
     """Reads a SKEL model, official pickle or Osteon's .npz.
 
@@ -145,7 +113,7 @@ def read_skel(path: str | Path) -> SkelData:
     FileError
         When the file is unsafe, damaged, of another version, or an array has the wrong shape or values.
     """
-    return skel_from_content(read_model(path), Path(path))
+    return skel_from_content(read_named_arrays(path), Path(path))
 
 
 def skel_from_content(content: dict[str, Any], path: Path) -> SkelData:
@@ -156,7 +124,7 @@ def skel_from_content(content: dict[str, Any], path: Path) -> SkelData:
         raise FileError(
             f"The SKEL file {path} has {found}, but version {VERSION} is needed: download the model files again."
         )
-    reader = _Reader(content, path)
+    reader = Reader(content, path, "SKEL")
     template = reader.floats("skin_template_v", (None, 3))
     n = len(template)
     bones = reader.floats("skel_template_v", (None, 3))
@@ -170,7 +138,7 @@ def skel_from_content(content: dict[str, Any], path: Path) -> SkelData:
     is_smpl = n == SMPL_N_SKIN
     no_copies = np.zeros((0, 3), int)
     data = SkelData(
-        gender=_gender(content, path),
+        gender=gender_of(content, path),
         skin_template=template,
         faces=reader.indices("skin_template_f", (None, 3), n),
         shapedirs=reader.floats("shapedirs", (n, 3, None))[..., :N_BETAS],
@@ -245,14 +213,6 @@ def _members(data: SkelData, part: str, path: Path) -> np.ndarray:
     raise FileError(f"The SKEL file {path} says how {part} moves but has no such bone.")
 
 
-def _gender(content: dict[str, Any], path: Path) -> str:
-    """The official files name their gender only in the file name."""
-    if "gender" in content:
-        return str(content["gender"])
-    stem = path.stem.lower()
-    return "female" if "female" in stem else "male" if "male" in stem else "neutral"
-
-
 def _merged(data: SkelData) -> SkelData:
     """Merges bone vertices with equal position, joint, part and weights; the first of each stays in its order."""
     # Equal weight rows have equal projections; distinct ones that collide would have to agree in 53 bits.
@@ -281,68 +241,6 @@ def _merged(data: SkelData) -> SkelData:
         "landmarks": {name: np.unique(index[ids]) for name, ids in data.landmarks.items()},
     }
     return SkelData(**values)
-
-
-class _Reader:
-    """Takes arrays out of a file's content, with their shapes and values checked."""
-
-    def __init__(self, content: dict[str, Any], path: Path) -> None:
-        self.content = content
-        self.path = path
-
-    def _get(self, key: str) -> Any:
-        if key not in self.content:
-            raise FileError(f"The SKEL file {self.path} lacks the array {key}: download the model files again.")
-        return self.content[key]
-
-    def _check(self, key: str, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> None:
-        if len(shape) != len(wanted) or any(w is not None and s != w for s, w in zip(shape, wanted, strict=True)):
-            sizes = " x ".join("any" if w is None else str(w) for w in wanted)
-            raise FileError(f"The array {key} in {self.path} has the shape {shape} instead of {sizes}.")
-
-    def floats(self, key: str, shape: tuple[int | None, ...]) -> np.ndarray:
-        try:
-            array = np.array(self._get(key), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise FileError(f"The array {key} in {self.path} does not hold numbers.") from error
-        self._check(key, array.shape, shape)
-        if not np.isfinite(array).all():
-            raise FileError(f"The array {key} in {self.path} holds values that are not finite.")
-        return array
-
-    def optional_floats(self, key: str, shape: tuple[int | None, ...]) -> np.ndarray | None:
-        return self.floats(key, shape) if key in self.content else None
-
-    def integers(self, key: str, shape: tuple[int | None, ...]) -> np.ndarray:
-        array = np.asarray(self._get(key))
-        self._check(key, array.shape, shape)
-        if array.dtype.kind not in "iu":
-            raise FileError(f"The array {key} in {self.path} does not hold whole numbers.")
-        return array.astype(np.int64)
-
-    def indices(self, key: str, shape: tuple[int | None, ...], size: int) -> np.ndarray:
-        array = self.integers(key, shape)
-        if array.size and (array.min() < 0 or array.max() >= size):
-            raise FileError(f"The array {key} in {self.path} points outside its {size} elements.")
-        return array
-
-    def optional(self, key: str, default: np.ndarray) -> np.ndarray:
-        if key not in self.content:
-            return default
-        return self.integers(key, (None, default.shape[1]))
-
-    def sparse(self, key: str, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
-        if f"{key}.data" in self.content:  # Osteon's .npz
-            row = self.indices(f"{key}.row", (None,), shape[0])
-            col = self.indices(f"{key}.col", (None,), shape[1])
-            matrix = scipy.sparse.csr_matrix((self.floats(f"{key}.data", (len(row),)), (row, col)), shape=shape)
-        else:
-            value = self._get(key)  # sparse, or dense in files of version 1.0
-            self._check(key, np.shape(value), shape)
-            matrix = scipy.sparse.csr_matrix(value, dtype=np.float64)
-        if not np.isfinite(matrix.data).all():
-            raise FileError(f"The array {key} in {self.path} holds values that are not finite.")
-        return matrix
 
 
 def write_skel(data: SkelData, path: str | Path) -> None:

@@ -1,17 +1,22 @@
-"""Reads pickled model files without running what is in them.
+"""Reads pickled model and motion files without running what is in them.
 
-Model files of the SMPL family are pickles that name numpy, scipy and chumpy classes. `load_pickle` knows an exact list
-of harmless names. Each stands for a class of ours that only notes what it is given while the file is read; arrays are
-made from those notes afterwards, with their types, shapes and indices checked. Nothing of numpy or scipy is called with
-what a file says unchecked: numpy's own reconstruction believes a file about where in memory the fields of a record lie.
+Model files of the SMPL family are pickles that name numpy, scipy and chumpy classes; what video trackers find is written by
+joblib, which puts the bytes of arrays between those of the pickle. `load_pickle` knows an exact list of harmless names.
+Each stands for a class of ours that only notes what it is given while the file is read; arrays are made from those notes
+afterwards, with their types, shapes and indices checked. Nothing of numpy or scipy is called with what a file says
+unchecked: numpy's own reconstruction believes a file about where in memory the fields of a record lie.
 """
 
+import io
 import logging
 import math
 import pickle
 import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import scipy.sparse
@@ -190,8 +195,40 @@ for _kind, _class in (("coo", _Coo), ("csc", _Csc), ("csr", _Csr)):
         _ALLOWED[_module, f"{_kind}_array"] = _class
 
 
+class _JoblibArray(_Noted):
+    """`joblib.numpy_pickle.NumpyArrayWrapper`, whose array's bytes follow the wrapper's state in the file."""
+
+    file: "_Exact"  # set in a class of each unpickler's own
+
+    def __setstate__(self, state: Any) -> None:
+        state = _Plain()({name: value for name, value in state.items() if name != "subclass"})
+        shape, dtype = state["shape"], state["dtype"]
+        if not all(isinstance(size, int) and size >= 0 for size in shape):
+            raise ValueError("an array's shape is no shape")
+        if state.get("numpy_array_alignment_bytes") is not None:  # since joblib 1.1
+            self.file.read(self.file.read(1)[0])
+        data = self.file.read(math.prod(shape) * dtype.itemsize)
+        self.state = _array(dtype, shape, data, "F" if state["order"] == "F" else "C")
+
+    def value(self, plain: "_Plain") -> np.ndarray:
+        return self.state
+
+
+class _Exact:
+    """A file of which a pickle's reader takes no byte too many: it looks ahead in files that can `peek`."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.readline = file.read, file.readline
+
+
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: _Exact) -> None:
+        super().__init__(file, encoding="latin1")
+        self._joblib_array = type("_JoblibArray", (_JoblibArray,), {"file": file})
+
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
+            return self._joblib_array
         try:
             return _ALLOWED[module, name]
         except KeyError:
@@ -225,7 +262,7 @@ class _Plain:
 
 
 def load_pickle(path: str | Path) -> Any:
-    """The content of a pickled model file: dicts, lists, strings, numbers, numpy arrays, scipy sparse matrices.
+    """The content of a pickled model or motion file: dicts, lists, strings, numbers, numpy arrays, scipy sparse matrices.
 
     chumpy objects come back as arrays. Python 2 files are read too (byte strings as latin-1 text).
 
@@ -236,16 +273,50 @@ def load_pickle(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            return _Plain()(_Unpickler(file, encoding="latin1").load())
+        with path.open("rb") as file, _saying(path):
+            start = file.read(1)
+            file.seek(0)
+            # No pickle begins with an x, but what zlib compressed does: joblib's files may be compressed whole.
+            return _Plain()(_unpickled(io.BytesIO(zlib.decompress(file.read())) if start == b"x" else file))
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
     except OSError as error:
         raise FileError(f"The file {path} cannot be read: {error.strerror}.") from error
+
+
+def pickled_dict(file: IO[bytes], path: Path) -> dict[Any, Any] | None:
+    """The dict that numpy pickled as an array of one object, inside the file `path`; None for anything else harmless.
+
+    Raises
+    ------
+    FileError
+        As `load_pickle`.
+    """
+    with _saying(path):
+        noted = _unpickled(file)
+        if isinstance(noted, _Array) and isinstance(noted.state, tuple):
+            *_, data = noted.state
+            if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict):
+                return _Plain()(data[0])
+    return None
+
+
+def _unpickled(file: IO[bytes]) -> Any:
+    """What a pickle holds, its objects noted only."""
+    return _Unpickler(_Exact(file)).load()
+
+
+@contextmanager
+def _saying(path: Path) -> Iterator[None]:
+    """Turns what a bad pickle in `path` raises into errors of ours."""
+    try:
+        yield
+    except OSError:
+        raise
     except _Refused as error:
         _log.info("refused %s: %s", path, error)
         raise FileError(
-            f"The file {path} was refused because it holds {error}, which no body model needs; nothing in it was run."
+            f"The file {path} was refused because it holds {error}, which no file of arrays needs; nothing in it was run."
         ) from error
     except Exception as error:  # a damaged pickle raises almost anything
-        raise FileError(f"The file {path} is damaged or no pickled body model ({type(error).__name__}).") from error
+        raise FileError(f"The file {path} is damaged or no pickle of arrays ({type(error).__name__}).") from error

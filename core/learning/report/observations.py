@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...bodies.load import load_body
+from ...bodies.load import load_skel
 from ...bodies.skel import Skel
 from ..inside import Skin
 from ..processes import single_threaded, start
@@ -40,7 +40,7 @@ class Observation(NamedTuple):
 
 @functools.cache
 def _body(name: str) -> tuple[Skel, dict[str, int], contact.Parts]:
-    body = load_body(name)
+    body = load_skel(name)
     mean = body(torch.zeros(1, len(body.pose_names), dtype=torch.float64), skin=False, bones=True)
     assert mean.bones is not None
     return body, find_sites(body), contact.cut(body, mean.bones[0].numpy())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...anatomy.joints import PARENTS, pose_slice
-from ...bodies.load import load_body
+from ...bodies.load import load_skel
 from ...bodies.skel import Skel
 from . import centres, comparison, contact, published, sampling, soft_tissue
 from .anthropometry import DENSITY
@@ -31,14 +31,14 @@ def body_report(
 
     Parameters
     ----------
-    name: as for `load_body`
+    name: as for `load_skel`
     quick: few bodies and poses, for trying out
     processes: how many bodies are looked at at the same time
     progress: is told the share done and what is going on
     """
     started = time.monotonic()
     n_shapes, n_poses, n_measured = (QUICK_SHAPES, QUICK_POSES, QUICK_MEASURED) if quick else (SHAPES, POSES, MEASURED)
-    body = load_body(name)
+    body = load_skel(name)
     shapes = sampling.random_shapes(n_shapes, SHAPE_SEED)
     poses, posed_shapes, rejected = sampling.random_poses(body, n_poses, POSE_SEED)
     cases = [Case(name, np.zeros(body.n_betas), None, True)]

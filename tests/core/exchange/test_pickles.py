@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from osteon.core.bodies.skel_file import read_model
 from osteon.core.errors import FileError
+from osteon.core.exchange.named_arrays import read_named_arrays
 from osteon.core.exchange.pickles import load_pickle
 
 FILES = Path(__file__).parent / "pickles"
@@ -22,7 +22,7 @@ def test_the_hostile_files_are_all_here():
 def test_hostile_files_are_refused_and_nothing_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where a file that runs would leave PWNED
     with pytest.raises(FileError, match="refused"):
-        read_model(path)
+        read_named_arrays(path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -159,6 +159,29 @@ def test_arrays_of_every_protocol_load(protocol, tmp_path):
         assert np.array_equal(content[name], value[name])
         assert content[name].dtype == value[name].dtype
     assert content["t"] == ("x", [1, True, None])
+
+
+@pytest.mark.parametrize("form", ["plain", "compressed"])
+def test_files_of_joblib_load_without_joblib(form):
+    content = load_pickle(FILES / f"joblib_{form}.pkl")  # made by joblib 1.6.0, the first with protocol 5
+    person = content[0]
+    assert np.array_equal(person["pose"], np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert np.array_equal(person["columns first"], np.arange(6).reshape(2, 3))
+    assert person["empty"].shape == (0, 3)
+    assert np.array_equal(person["list"][0], np.eye(3))
+    assert person["list"][1:] == ["text", 2.5]
+
+
+@pytest.mark.parametrize("size", [4, -2, 10**14])
+def test_a_joblib_array_of_a_wrong_size_is_refused(size, tmp_path):
+    path = tmp_path / "size.pkl"
+    data = (FILES / "joblib_plain.pkl").read_bytes()
+    wrong = pickle.dumps(size, protocol=2)[2:-1]
+    before = b"shape\x94K\x02K\x03\x86"
+    assert before in data
+    path.write_bytes(data.replace(before, b"shape\x94" + wrong + b"K\x03\x86"))
+    with pytest.raises(FileError, match="damaged"):
+        load_pickle(path)
 
 
 def test_a_damaged_file_and_a_missing_one_say_so(tmp_path):

@@ -1,0 +1,62 @@
+"""The user's own model files: the one of a kind and gender, in a folder or as a file."""
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import FileError, InputError
+from .load import LICENSED, load_body
+from .model_file import gender_of
+
+
+def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str, option: str) -> Any:
+    """Loads the user's model, a `Skel` or `Smpl`, of one of some kinds and of a gender.
+
+    Parameters
+    ----------
+    where: the model file; or a folder, to look through with all below it
+    kinds: such as ("SMPL", "SMPL-H")
+    gender: male, female or neutral; a file is also right, whatever its gender, for neutral, which SKEL has not
+    option: what the user gives `where` with, for errors
+
+    Raises
+    ------
+    InputError
+        When `where` is None.
+    FileError
+        When there is no such model there; the error says where to get it.
+    """
+    wanted = " or ".join(kinds)
+    if where is None:
+        raise InputError(f"A {wanted} model is needed: give its file or folder with {option}; {_sources(kinds)}.")
+    where = Path(where)
+    if not where.is_dir():
+        body = load_body(where)
+        if body.kind not in kinds:
+            raise FileError(f"The file {where} holds a {body.kind} model instead of {wanted}: {_sources(kinds)}.")
+        if gender not in ("neutral", body.gender):
+            raise FileError(f"The model {where} is {body.gender}, but the motion is {gender}: give the {gender} model.")
+        return body
+    for file in model_files(where):
+        if gender_of({}, file) not in (gender, "neutral"):
+            continue
+        try:
+            body = load_body(file)
+        except FileError:
+            continue
+        if body.kind in kinds and body.gender == gender:
+            return body
+    hint = "name the file of another gender" if gender == "neutral" else _sources(kinds)
+    raise FileError(f"There is no {gender} {wanted} model in {where}: {hint}.")
+
+
+def model_files(path: Path) -> list[Path]:
+    """A file itself; of a folder, what may be a model in it and below."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in (".pkl", ".npz"))
+
+
+def _sources(kinds: tuple[str, ...]) -> str:
+    return "; ".join(
+        f"{licensed.files}, from https://{licensed.site}" for licensed in LICENSED if licensed.kind in kinds
+    )

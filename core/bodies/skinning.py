@@ -1,0 +1,81 @@
+"""A tree of joints, and points that follow several of them at once: what a body does once its joints have turned.
+
+B bodies, J joints, V points.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# So many bodies are blended at a time on a CPU, whose cache then holds what is between the steps.
+_BODIES_AT_A_TIME = 8
+
+
+def ancestors(parents: Sequence[int]) -> list[np.ndarray]:
+    """For `chain`: each joint's ancestor 1, 2, 4, ... steps up, (J + 1,) each; J, the last, stands for none.
+
+    parents: of each joint, -1 for the root; a parent comes before its children
+    """
+    none = len(parents)
+    above = np.array([*parents, none])
+    above[0] = none
+    rounds = []
+    while (above != none).any():
+        rounds.append(above)
+        above = above[above]
+    return rounds
+
+
+def chain(local: Tensor, offset: Tensor, ancestors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rotations (B, J, 3, 3) and positions (B, J, 3) of the joints, from those relative to their parents.
+
+    Each round puts every joint's transform after the one that ends where its own begins, which then reaches twice as far
+    up: a tree of depth d takes log2 d rounds instead of d (Hillis and Steele 1986, "Data Parallel Algorithms").
+
+    Parameters
+    ----------
+    local: (B, J, 3, 3) rotations relative to the parent
+    offset: (B or 1, J, 3) translations relative to the parent
+    ancestors: as `ancestors` gives them
+    """
+    batch, n_joints = local.shape[:2]
+    still = torch.eye(4, dtype=local.dtype, device=local.device)
+    moved = torch.cat([local, offset[..., None].expand(batch, -1, -1, -1)], -1)
+    moved = torch.cat([moved, still[3:].expand(batch, n_joints, 1, 4)], 2)
+    moved = torch.cat([moved, still.expand(batch, 1, 4, 4)], 1)
+    for above in ancestors:
+        moved = moved.index_select(1, above) @ moved
+    return moved[:, :n_joints, :3, :3], moved[:, :n_joints, :3, 3]
+
+
+def skinning(rotation: Tensor, joints: Tensor, rest: Tensor) -> Tensor:
+    """What moves a point of the T pose with each joint (B, J, 3, 4); `rest` (B or 1, J, 3) are the joints in the T pose."""
+    shift = joints[..., None] - rotation @ rest[..., None]
+    return torch.cat([rotation, shift], -1)
+
+
+def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
+    """Linear blend skinning: points moved by weighted means of transforms, (B, V, 3).
+
+    Coordinates lie in planes while it computes, since a processor handles long rows best.
+
+    Parameters
+    ----------
+    weights: (J, V)
+    transforms: (B, J, 3, 4) as `skinning` gives them
+    points: (B or 1, 3, V) of the T pose
+    """
+    batch, n_joints = transforms.shape[:2]
+    rows = transforms.permute(0, 2, 3, 1).reshape(batch, 12, n_joints)
+    planes = points.expand(batch, -1, -1)
+    step = _BODIES_AT_A_TIME if points.device.type == "cpu" else max(batch, 1)
+    moved = []
+    for start in range(0, max(batch, 1), step):
+        some = slice(start, start + step)
+        blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
+        of_x, of_y, of_z, shift = blended.unbind(2)
+        x, y, z = planes[some].unsqueeze(1).unbind(2)
+        moved.append(shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT)
+    return torch.cat(moved)

@@ -1,0 +1,182 @@
+"""SMPL: a skin posed by the rotations of 24 joints.
+
+The model of Loper et al. 2015, "SMPL: A Skinned Multi-Person Linear Model".
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from .rotations import quaternion, rotation_less_identity
+from .skinning import ancestors, blend, chain, skinning
+from .smpl_file import N_BETAS, SmplData, write_smpl
+from .smpl_joints import JOINT_NAMES, N_JOINTS, PARENTS, POSE_NAMES
+from .tensors import Constants, check_rows
+
+
+@dataclass(frozen=True)
+class SmplOutput:
+    """A posed body; positions in metres, T-pose axes (Y up). `skin` is None when not asked for."""
+
+    skin: Tensor | None  # (B, N, 3)
+    joints: Tensor  # (B, 24, 3)
+    frames: Tensor  # (B, 24, 3, 3) how each joint is turned from the T pose
+    rest: Tensor  # (B or 1, 24, 3) the joints of the shape in the T pose, without trans
+
+
+class Smpl:
+    """A SMPL body, or the body part of a SMPL-H or SMPL-X model.
+
+    Calling it poses it in the precision and on the device of `pose`. The attributes are numpy arrays.
+    """
+
+    joint_names = JOINT_NAMES
+    pose_names = POSE_NAMES
+    parents = np.array(PARENTS)
+    n_betas = N_BETAS
+
+    def __init__(self, data: SmplData, name: str = "") -> None:
+        self.data = data
+        self.name = name or f"{data.kind.lower()}-{data.gender}"
+        self._on = Constants(partial(_Constants, data))
+
+    @property
+    def kind(self) -> str:
+        """SMPL, STAR, SMPL-H or SMPL-X."""
+        return self.data.kind
+
+    @property
+    def gender(self) -> str:
+        return self.data.gender
+
+    @property
+    def faces(self) -> np.ndarray:
+        """(F, 3) triangles of the skin."""
+        return self.data.faces
+
+    @property
+    def n_skin(self) -> int:
+        return len(self.data.skin_template)
+
+    @property
+    def max_betas(self) -> int:
+        """How many shape parameters the file knows; the first ten are usual."""
+        return self.data.shapedirs.shape[2]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.n_skin} skin vertices)"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model in the official schema: .npz if `path` ends so, as STAR's, else a pickle, as SMPL's."""
+        write_smpl(self.data, path)
+
+    def __call__(
+        self,
+        pose: Tensor,
+        betas: Tensor | None = None,
+        trans: Tensor | None = None,
+        *,
+        skin: bool = True,
+        pose_correctives: bool = True,
+    ) -> SmplOutput:
+        """Poses the body.
+
+        Parameters
+        ----------
+        pose: (B, 72) rotation vectors of the joints relative to their parents, radians, in the order of `pose_names`
+        betas: (B, K) or (1, K) or (K,) shape, K from 10 to `max_betas`; the mean body when None
+        trans: (B, 3) metres; zero when None
+        skin: whether to compute the skin; joints and frames do not need it
+        pose_correctives: whether the skin gets its pose-dependent offsets
+
+        Raises
+        ------
+        InputError
+            When a shape or type is wrong.
+        """
+        check_rows(pose, "pose", len(POSE_NAMES))
+        batch = len(pose)
+        c = self._on(pose)
+        betas = self._shape_of(pose, betas)
+        if trans is None:
+            trans = pose.new_zeros(1, 3)
+        check_rows(trans, "trans", 3)
+        for name, value in (("betas", betas), ("trans", trans)):
+            if len(value) not in (1, batch):
+                raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+        turns = quaternion(pose.unflatten(1, (N_JOINTS, 3)))
+        excess = rotation_less_identity(turns)
+        rest, offset = c.joints(betas)
+        rotation, position = chain(excess + c.identity, offset, c.ancestors)
+        joints = position + trans.to(pose)[:, None]
+        posed = None
+        if skin:
+            features = self._features(turns, excess, betas) if pose_correctives else None
+            posed = blend(c.skin_weights, skinning(rotation, joints, rest), c.shaped(features, betas))
+        return SmplOutput(posed, joints, rotation, rest)
+
+    @staticmethod
+    def _features(turns: Tensor, excess: Tensor, betas: Tensor) -> Tensor:
+        """What drives the pose correctives (B, 207).
+
+        Parameters
+        ----------
+        turns: (B, 24, 4) quaternions of the joints relative to their parents
+        excess: (B, 24, 3, 3) the same as matrices, less the identity
+        betas: (B or 1, K)
+        """
+        return excess[:, 1:].flatten(1)
+
+    def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
+        if betas is None:
+            return like.new_zeros(1, N_BETAS)
+        if isinstance(betas, Tensor) and betas.ndim == 1:
+            betas = betas[None]
+        more = isinstance(betas, Tensor) and betas.ndim == 2 and N_BETAS < betas.shape[1] <= self.max_betas
+        check_rows(betas, "betas", betas.shape[1] if more else N_BETAS)
+        return betas.to(like)
+
+
+class _Constants:
+    """What the forward pass needs of a model, as tensors of one precision on one device."""
+
+    def __init__(self, data: SmplData, dtype: torch.dtype, device: torch.device) -> None:
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+
+        n, _, n_betas = data.shapedirs.shape
+        # Regressed template and shape directions of the rest joints, and of each one's way from its parent.
+        columns = np.concatenate([data.skin_template[:, None], data.shapedirs.transpose(0, 2, 1)], 1)
+        rest = data.joint_regressor @ columns.reshape(n, -1)
+        offset = rest.copy()
+        offset[1:] -= rest[list(PARENTS[1:])]
+        both = np.stack([rest, offset]).reshape(2, N_JOINTS, 1 + n_betas, 3).transpose(2, 0, 1, 3)
+        self.joint_template, self.joint_shapedirs = tensor(both[0].reshape(-1)), tensor(both[1:].reshape(n_betas, -1))
+        self.identity = torch.eye(3, dtype=dtype, device=device)
+        # Pose correctives, template and shape directions under each other, so that one product gives the skin in the T
+        # pose; in planes of x, y and z.
+        together = np.concatenate([data.posedirs, data.skin_template[..., None], data.shapedirs], 2)
+        self.skin = tensor(together.transpose(2, 1, 0).reshape(-1, 3 * n))
+        self.n_features = data.posedirs.shape[2]
+        self.skin_weights = tensor(data.skin_weights.toarray().T)
+        self.ancestors = [torch.as_tensor(above, device=device) for above in ancestors(PARENTS)]
+
+    def joints(self, betas: Tensor) -> tuple[Tensor, Tensor]:
+        """The rest joints of shapes (B, K) and each one's way from its parent, both (B, 24, 3)."""
+        both = torch.addmm(self.joint_template, betas, self.joint_shapedirs[: betas.shape[1]])
+        rest, offset = both.unflatten(1, (2, N_JOINTS, 3)).unbind(1)
+        return rest, offset
+
+    def shaped(self, features: Tensor | None, betas: Tensor) -> Tensor:
+        """The skin in the T pose with its correctives, in planes (B, 3, N); features (B, F)."""
+        one = torch.ones_like(betas[:, :1])
+        factors, first = torch.cat([one, betas], 1), self.n_features
+        if features is not None:
+            factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
+        rows = self.skin[first : self.n_features + 1 + betas.shape[1]]
+        return (factors @ rows).unflatten(1, (3, -1))

@@ -1,0 +1,44 @@
+"""Tensors that bodies are given, and those they compute with."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+T = TypeVar("T")
+
+
+def check_rows(value: Tensor, name: str, columns: int) -> None:
+    """Makes sure that a value is a tensor (batch, columns); `name` is what the error calls it.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, Tensor):
+        raise InputError(f"{name} is a {type(value).__name__} instead of a tensor: use torch.as_tensor.")
+    if value.ndim != 2 or value.shape[1] != columns:
+        raise InputError(f"{name} has the shape {tuple(value.shape)} instead of (batch, {columns}).")
+
+
+class Constants(Generic[T]):
+    """What a body computes with, made once for every precision and device.
+
+    Calling it with a tensor gives the constants for that tensor's precision and device.
+    """
+
+    def __init__(self, make: Callable[[torch.dtype, torch.device], T]) -> None:
+        self._make = make
+        self._made: dict[tuple[torch.dtype, torch.device], T] = {}
+
+    def __call__(self, like: Tensor) -> T:
+        if not like.is_floating_point():
+            raise InputError(f"Osteon computes with floating-point tensors, not {like.dtype}.")
+        key = like.dtype, like.device
+        if key not in self._made:
+            with torch.inference_mode(False):  # they outlive the caller's mode, and gradients may be wanted later
+                self._made[key] = self._make(*key)
+        return self._made[key]

@@ -1,0 +1,78 @@
+"""The open bodies in SMPL's schema: the same skin, and SKEL finds its motions."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from osteon.core.bodies.load import OPEN_SMPL, load_body
+from osteon.core.bodies.smpl_joints import JOINT_NAMES, PARENTS
+from osteon.core.fitting.surface import fit_skel
+
+
+@pytest.mark.parametrize("name", OPEN_SMPL)
+def test_it_has_the_open_bodys_skin(name):
+    smpl, skel = load_body(name), load_body(name.replace("-smpl", ""))
+    betas = torch.as_tensor(np.random.default_rng(0).standard_normal((1, 10)))
+    zero = torch.zeros(1, 72, dtype=torch.float64)
+    assert torch.allclose(smpl(zero, betas).skin, skel(zero[:, :46], betas).skin, atol=1e-6)
+    assert smpl.gender == skel.gender
+    weights = smpl.data.skin_weights.toarray()
+    assert weights.min() >= 0
+    assert np.allclose(weights.sum(1), 1)
+    mirror = np.array([-1.0, 1, 1])
+    joints = smpl(zero).joints[0].numpy()
+    for k, joint in enumerate(JOINT_NAMES):
+        other = joint.replace("left", "right")
+        assert np.allclose(joints[k] * mirror, joints[JOINT_NAMES.index(other)], atol=1e-5) or joint.startswith("right")
+    down = [JOINT_NAMES.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
+    assert (np.diff(joints[down, 1]) > 0.03).all()
+    assert all(PARENTS[b] == a for a, b in itertools.pairwise(down))
+
+
+def motion(turns: dict[str, tuple]) -> torch.Tensor:
+    """(40, 72) poses from rotation vectors of joints over time."""
+    poses = np.zeros((40, 24, 3))
+    for joint, vector in turns.items():
+        poses[:, JOINT_NAMES.index(joint)] = np.stack([np.broadcast_to(x, 40) for x in vector], 1)
+    return torch.as_tensor(poses.reshape(40, 72))
+
+
+T = np.linspace(0, 2 * np.pi, 40)
+W, H = np.sin(T), (1 - np.cos(T)) / 2
+MOTIONS = {
+    "walk": motion(
+        {
+            "left_hip": (-0.5 * W, 0, 0), "right_hip": (0.5 * W, 0, 0), "left_knee": (1 - H, 0, 0), "right_knee": (H, 0, 0),
+            "left_shoulder": (0, 0.5 * W, -1.2), "right_shoulder": (0, 0.5 * W, 1.2), "spine1": (0, 0.1 * W, 0),
+            "spine3": (0.05, -0.1 * W, 0), "left_elbow": (0, -0.4, 0), "right_elbow": (0, 0.4, 0), "pelvis": (0, 2 * T, 0),
+        }
+    ),
+    "squat": motion(
+        {
+            "left_hip": (-2 * H, 0.1, 0.2 * H), "right_hip": (-2 * H, -0.1, -0.2 * H), "left_knee": (2.1 * H, 0, 0),
+            "right_knee": (2.1 * H, 0, 0), "left_ankle": (-0.4 * H, 0, 0), "right_ankle": (-0.4 * H, 0, 0),
+            "spine1": (0.3 * H, 0, 0), "spine2": (0.2 * H, 0, 0), "left_shoulder": (0, -1.2 * H, -0.2),
+            "right_shoulder": (0, 1.2 * H, 0.2), "neck": (-0.3 * H, 0, 0),
+        }
+    ),
+    "reach": motion(
+        {
+            "left_collar": (0, 0, 0.3 * H), "left_shoulder": (0, 0, 0.9 * H), "right_shoulder": (0, 0.8 * H, 0.9),
+            "right_elbow": (0, 1.2 * H, 0), "spine1": (0, 0, 0.2 * W), "spine2": (0, 0.2 * W, 0.1),
+            "spine3": (0.1 * W, 0.1, 0), "neck": (0, 0.3 * W, 0), "head": (0.2 * W, 0.2 * W, 0),
+        }
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOTIONS)
+def test_skel_finds_its_motions(name):
+    smpl, skel = load_body("open-smpl-female"), load_body("open-female")
+    fit = fit_skel(smpl(MOTIONS[name]).skin, skel, np.zeros(10))
+    assert fit.vertex_error.mean() < 0.004  # 12 mm are wanted
+    assert not fit.failed.any()
+    beyond = np.maximum(fit.pose - skel.limits[:, 1], skel.limits[:, 0] - fit.pose)
+    assert np.degrees(beyond.max()) <= 2.01
+    steps = np.abs(np.diff(fit.pose, axis=0))
+    assert np.degrees(np.minimum(steps, 2 * np.pi - steps).max()) < 20
