@@ -1,7 +1,8 @@
-"""Bounded nonlinear least squares for many small problems at once."""
+"""Bounded, robust nonlinear least squares for many small problems at once: what every fit in Osteon is solved with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,12 +13,28 @@ class Solution:
     """Where the solver ended; B problems of P parameters."""
 
     x: Tensor  # (B, P)
-    cost: Tensor  # (B,) half the sum of squared residuals
+    cost: Tensor  # (B,) half the sum of squared residuals, or what a robust loss makes of them
     iterations: int
+    converged: Tensor  # (B,) whether the cost had stopped falling when the solver ended
+
+
+class Block(NamedTuple):
+    """Some residuals of each problem.
+
+    residuals: x (B, P) -> (B, R), weighted; row b may depend on row b of x only
+    derivatives: x -> residuals (B, R) and their derivatives (B, P, R); forward differentiation when None
+    robust: from where on residuals count less and less, in their units (Geman and McClure's loss); squares when None
+    group: how many residuals are one thing to a robust loss, as the three of a point; they lie in planes, all x first
+    """
+
+    residuals: Callable[[Tensor], Tensor]
+    derivatives: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    robust: float | None = None
+    group: int = 1
 
 
 def jacobian(residuals: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    """Residuals (B, R) and their derivatives (B, R, P) at x (B, P), by forward differentiation.
+    """Residuals (B, R) and their derivatives (B, P, R) at x (B, P), by forward differentiation.
 
     Each row of the residuals may depend on the same row of x only.
     """
@@ -26,15 +43,16 @@ def jacobian(residuals: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, 
     def along(direction: Tensor) -> Tensor:
         return torch.func.jvp(residuals, (x,), (direction.expand_as(x),))[1]
 
-    return residuals(x), torch.func.vmap(along, out_dims=-1)(basis)
+    return residuals(x), torch.func.vmap(along, out_dims=1)(basis)
 
 
 def least_squares(
-    residuals: Callable[[Tensor], Tensor],
+    blocks: Callable[[Tensor], Tensor] | Sequence[Block],
     x: Tensor,
     *,
     lower: Tensor | None = None,
     upper: Tensor | None = None,
+    shared: int = 0,
     max_iterations: int = 50,
     tolerance: float = 1e-6,
     after_iteration: Callable[[int], None] | None = None,
@@ -43,17 +61,25 @@ def least_squares(
 
     Levenberg-Marquardt with Marquardt's scaling; each problem has its own damping and takes only steps that lower its
     cost. Parameters on a bound whose gradient points outwards are held there (projected Newton, Bertsekas 1982), so the
-    result never leaves the bounds.
+    result never leaves the bounds. Robust losses are iterated: a group of residuals counts as its loss grew at the last step.
+    Parameters that all problems share make one problem of them, of which only the arrow-shaped part of the normal equations is
+    ever held (Schur complement).
 
     Parameters
     ----------
-    residuals: x (B, P) -> (B, R), weighted; row b may depend on row b of x only
+    blocks: the residuals; one callable x (B, P) -> (B, R) when there is only one kind
     x: (B, P) start, moved into the bounds first
     lower, upper: (P,) or (B, P), infinite where free
+    shared: how many of the last parameters all problems have in common; they must start equal
     max_iterations: Jacobians computed at most
     tolerance: a problem is done when a step lowers its cost by less than this fraction
     after_iteration: called with the number of iterations done; may raise to stop
+
+    Examples
+    --------
+    >>> least_squares(lambda x: x - target, start, lower=torch.zeros(3)).x
     """
+    terms = [Block(blocks)] if callable(blocks) else list(blocks)
     lower = x.new_full((x.shape[1],), -torch.inf) if lower is None else lower.to(x)
     upper = x.new_full((x.shape[1],), torch.inf) if upper is None else upper.to(x)
     x = torch.minimum(torch.maximum(x, lower), upper)
@@ -62,26 +88,21 @@ def least_squares(
     cost = x.new_full((len(x),), torch.inf)
     iteration = 0
     for iteration in range(1, max_iterations + 1):
-        r, J = jacobian(residuals, x)
-        cost = 0.5 * (r * r).sum(1)
-        gradient = (J.mT @ r[..., None])[..., 0]
-        hessian = J.mT @ J
-        held = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
+        cost, gradient, hessian = _normal_equations(terms, x)
+        cost = _common(cost, shared)
+        pull = _common_end(gradient, shared)
+        held = ((x <= lower) & (pull > 0)) | ((x >= upper) & (pull < 0))
         free = (~held).to(x.dtype)
         gradient = gradient * free
         hessian = hessian * free[:, :, None] * free[:, None, :]
-        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        diagonal = _common_end(hessian.diagonal(dim1=1, dim2=2), shared)
         scale = diagonal.clamp_min(1e-9 * diagonal.amax(1, keepdim=True).clamp_min(1e-30)) + (1 - free)
         before = cost.clone()
         waiting = ~done
         for _ in range(8):  # more damping until the step helps
-            system = hessian + torch.diag_embed(damping[:, None] * scale + (1 - free))
-            factor, failed = torch.linalg.cholesky_ex(system)
-            step = torch.cholesky_solve(-gradient[..., None], factor)[..., 0]
-            step = torch.where((failed == 0)[:, None], torch.nan_to_num(step), 0.0)
+            step = _solved(hessian, gradient, damping[:, None] * scale + (1 - free), shared)
             candidate = torch.minimum(torch.maximum(x + step, lower), upper)
-            value = residuals(candidate)
-            new_cost = torch.nan_to_num(0.5 * (value * value).sum(1), torch.inf)
+            new_cost = _common(torch.nan_to_num(_cost(terms, candidate), torch.inf), shared)
             better = waiting & (new_cost < cost)
             x = torch.where(better[:, None], candidate, x)
             cost = torch.where(better, new_cost, cost)
@@ -94,4 +115,72 @@ def least_squares(
             after_iteration(iteration)
         if done.all():
             break
-    return Solution(x, cost, iteration)
+    return Solution(x, cost, iteration, done)
+
+
+def _normal_equations(terms: Sequence[Block], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cost (B,), gradient (B, P) and Gauss-Newton's Hessian (B, P, P)."""
+    cost, gradient, hessian = x.new_zeros(len(x)), torch.zeros_like(x), x.new_zeros(len(x), x.shape[1], x.shape[1])
+    for term in terms:
+        r, J = jacobian(term.residuals, x) if term.derivatives is None else term.derivatives(x)
+        worth, loss = _loss(term, r)
+        cost += loss
+        if worth is None:
+            gradient += (J @ r[..., None])[..., 0]
+            hessian.baddbmm_(J, J.mT)
+        else:
+            weighed = J * worth[:, None]
+            gradient += (weighed @ r[..., None])[..., 0]
+            hessian.baddbmm_(weighed, J.mT)
+    return cost, gradient, hessian
+
+
+def _cost(terms: Sequence[Block], x: Tensor) -> Tensor:
+    return sum((_loss(term, term.residuals(x))[1] for term in terms), x.new_zeros(len(x)))
+
+
+def _loss(term: Block, r: Tensor) -> tuple[Tensor | None, Tensor]:
+    """What each residual (B, R) counts, None where all count alike, and the cost (B,).
+
+    Geman and McClure's loss s / (1 + s / c^2) of the groups' squares s; a group counts as its derivative 1 / (1 + s / c^2)^2.
+    """
+    if term.robust is None:
+        return None, 0.5 * (r * r).sum(1)
+    squares = (r * r).unflatten(1, (term.group, -1)).sum(1)
+    share = 1 / (1 + squares / term.robust**2)
+    return (share * share).repeat(1, term.group), 0.5 * (squares * share).sum(1)
+
+
+def _common(values: Tensor, shared: int) -> Tensor:
+    """Costs (B,) of problems that are one problem."""
+    return values.sum(0, keepdim=True).expand_as(values) if shared else values
+
+
+def _common_end(values: Tensor, shared: int) -> Tensor:
+    """(B, P) with the shared parameters' values summed over all problems."""
+    if not shared:
+        return values
+    own, common = values[:, :-shared], values[:, -shared:]
+    return torch.cat([own, common.sum(0, keepdim=True).expand_as(common)], 1)
+
+
+def _solved(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int) -> Tensor:
+    """The steps (B, P) that the damped normal equations ask for; zero where these cannot be solved."""
+    if not shared:
+        factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(damping))
+        step = torch.cholesky_solve(-gradient[..., None], factor)[..., 0]
+        return torch.where((failed == 0)[:, None], torch.nan_to_num(step), 0.0)
+    own = hessian.shape[1] - shared
+    factor, failed = torch.linalg.cholesky_ex(
+        hessian[:, :own, :own] + torch.diag_embed(damping[:, :own])
+    )  # fmt: skip
+    border = hessian[:, :own, own:]
+    solved = torch.cholesky_solve(torch.cat([border, gradient[:, :own, None]], 2), factor)
+    rest = hessian[:, own:, own:].sum(0) + torch.diag(damping[0, own:]) - (border.mT @ solved[..., :-1]).sum(0)
+    pull = gradient[:, own:].sum(0) - (border.mT @ solved[..., -1:]).sum(0)[:, 0]
+    rest_factor, rest_failed = torch.linalg.cholesky_ex(rest)
+    common = torch.cholesky_solve(-pull[:, None], rest_factor)  # (shared, 1)
+    if rest_failed.any() or failed.any():
+        return torch.zeros_like(gradient)
+    each = -(solved[..., -1:] + solved[..., :-1] @ common)[..., 0]
+    return torch.nan_to_num(torch.cat([each, common[:, 0].expand(len(each), shared)], 1))

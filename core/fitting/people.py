@@ -16,7 +16,7 @@ from torch import Tensor
 from ..anatomy.joints import POSE_INDEX, POSE_NAMES
 from ..anatomy.landmark_sites import landmark_sites
 from ..anatomy.landmarks import LANDMARK_NAMES
-from ..bodies.load import load_body
+from ..bodies.load import load_skel
 from ..bodies.rotations import align
 from ..bodies.skel import Skel
 from ..errors import InputError
@@ -126,7 +126,7 @@ def fit_people(
         ):
             raise InputError(f"The landmarks of person {i + 1} are not finite numbers.")
     if body is None:
-        body = load_body("open-neutral")
+        body = load_skel("open-neutral")
     report = progress or (lambda fraction, text: None)
     text = "Fitting 1 person" if len(people) == 1 else f"Fitting {len(people)} people"
     report(0.0, text)

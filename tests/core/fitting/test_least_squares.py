@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from osteon.core.fitting.least_squares import jacobian, least_squares
+from osteon.core.fitting.least_squares import Block, jacobian, least_squares
 
 
 def _rosenbrock(x):
@@ -43,7 +43,7 @@ def test_the_jacobian_is_that_of_each_row():
     expected = torch.stack(
         [torch.stack([-20 * x[:, 0], torch.full((2,), 10.0)], 1), torch.tensor([[-1.0, 0.0]] * 2)], 1
     )
-    assert torch.allclose(J, expected.to(J))
+    assert torch.allclose(J.mT, expected.to(J))
 
 
 def test_a_start_outside_the_bounds_is_moved_in():
@@ -61,3 +61,61 @@ def test_the_caller_can_stop_it():
 
     with pytest.raises(InterruptedError):
         least_squares(_rosenbrock, torch.tensor([[-1.2, 1.0]]), max_iterations=50, after_iteration=stop)
+
+
+def test_parameters_may_be_shared_by_all_problems():
+    generator = torch.Generator().manual_seed(1)
+    A = torch.randn(4, 9, 5, generator=generator, dtype=torch.float64)  # three parameters of each problem, two shared
+    b = torch.randn(4, 9, generator=generator, dtype=torch.float64)
+    solution = least_squares(
+        lambda x: (A @ x[..., None])[..., 0] - b, torch.zeros(4, 5, dtype=torch.float64), shared=2, tolerance=1e-14
+    )
+    whole = torch.zeros(36, 14, dtype=torch.float64)
+    for k in range(4):
+        whole[9 * k : 9 * k + 9, 3 * k : 3 * k + 3] = A[k, :, :3]
+        whole[9 * k : 9 * k + 9, 12:] = A[k, :, 3:]
+    expected = torch.linalg.lstsq(whole, b.flatten()).solution
+    assert torch.allclose(solution.x[:, :3].flatten(), expected[:12], atol=1e-8)
+    assert torch.allclose(solution.x[:, 3:], expected[12:].expand(4, 2), atol=1e-8)
+    assert solution.converged.all()
+
+
+def test_a_robust_loss_forgets_what_is_far_off():
+    points = torch.tensor([[0.0, 0.1, -0.1, 0.05, 9.0]], dtype=torch.float64)
+    start = torch.tensor([[0.3]], dtype=torch.float64)
+    plain = least_squares(lambda x: x - points, start).x
+    robust = least_squares([Block(lambda x: x - points, robust=0.3)], start, max_iterations=100, tolerance=1e-12).x
+    assert plain.item() == pytest.approx(1.81)
+    theirs = scipy.optimize.minimize_scalar(
+        lambda x: ((points - x) ** 2 / (1 + ((points - x) / 0.3) ** 2)).sum().item(), bounds=(-1, 1), method="bounded",
+        options={"xatol": 1e-10},
+    )  # fmt: skip
+    assert robust.item() == pytest.approx(theirs.x, abs=1e-5)
+
+
+def test_given_derivatives_are_used():
+    def with_derivatives(x):
+        return _rosenbrock(x), jacobian(_rosenbrock, x)[1]
+
+    starts = torch.tensor([[-1.2, 1.0]], dtype=torch.float64)
+    by_hand = least_squares([Block(_rosenbrock, with_derivatives)], starts, max_iterations=200, tolerance=1e-14)
+    assert torch.allclose(by_hand.x, torch.ones_like(starts), atol=1e-6)
+
+
+def test_a_robust_loss_sees_points_not_coordinates():
+    targets = torch.tensor(
+        [[0.0, 0.1, 0.0, 5.0], [0.0, 0.0, 0.1, 5.0]], dtype=torch.float64
+    )  # x, then y of four points
+
+    def misses(x):
+        return (x[:, :, None] - targets).flatten(1)
+
+    start = torch.zeros(1, 2, dtype=torch.float64)
+    found = least_squares([Block(misses, robust=0.5, group=2)], start, max_iterations=100, tolerance=1e-12).x[0]
+
+    def cost(x):
+        squares = ((targets.T - torch.as_tensor(x)) ** 2).sum(1)
+        return (squares / (1 + squares / 0.25)).sum().item()
+
+    theirs = scipy.optimize.minimize(cost, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
+    assert np.allclose(found, theirs.x, atol=1e-5)

@@ -1,0 +1,296 @@
+"""SKEL to a surface: the joint angles, place and shape with which a SKEL body's skin lies on a given one.
+
+Keller et al. 2023 (SKEL, section 5) fit SKEL to SMPL by L-BFGS from a start that has to be near. Here a pose is read from the
+surface itself (`segments`) and made exact by damped Gauss-Newton with the surface's own derivatives, many frames at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..anatomy.joints import POSE_NAMES
+from ..bodies.skel import Skel
+from ..bodies.skin_points import SkinPoints
+from ..errors import InputError
+from .least_squares import Block, least_squares
+from .segments import evenly_spread, pose_from_segments
+
+Progress = Callable[[float, str], None]
+
+POINTS = 600  # skin vertices that a pose is fitted to
+SHAPE_FRAMES = 12  # that a shape is fitted to
+CHUNK = 64  # frames at a time: what bounds the memory
+READING = 0.05  # of the time is taken by the first look at all surfaces
+FAILED = (
+    0.06  # metres of one vertex' error beyond which a frame has failed (Xia et al. 2025, HSMR, filter their data so)
+)
+BETA_STEP = 0.05  # standard deviations
+N_POSE = len(POSE_NAMES)
+
+# One standard deviation, metres of a skin vertex and radians: what cannot be told from the skin rests where it is likely.
+_SKIN = 0.01
+_BEYOND = np.deg2rad(0.5)  # of going beyond a limit
+_GIVE = np.deg2rad(2.0)  # beyond a limit, more than which is never gone
+_TIMID = 1e-3  # how much the priors below weigh beside the skin
+_LIKELY = {"lumbar": 20.0, "thorax": 20.0, "scapula": 10.0, "subtalar": 20.0, "mtp": 20.0}  # degrees
+_SHAPE = 1e-3  # how much a beta of one standard deviation weighs beside the skin
+
+
+@dataclass(frozen=True)
+class SkelFit:
+    """A SKEL body on a surface, F frames; metres and radians."""
+
+    pose: np.ndarray  # (F, 46)
+    betas: np.ndarray  # (10,)
+    trans: np.ndarray  # (F, 3)
+    vertex_error: np.ndarray  # (F, N) distance of each skin vertex from its target
+    failed: np.ndarray  # (F,) frames with a vertex farther than 6 cm, or that were not finite
+
+    def __repr__(self) -> str:
+        error = 1e3 * self.vertex_error[~self.failed]
+        return (
+            f"SkelFit({len(self.pose)} frames, {self.failed.sum()} failed, "
+            f"{error.mean() if error.size else float('nan'):.1f} mm)"
+        )
+
+
+class Surfaces(Protocol):
+    """Surfaces of F frames that are made or read when they are asked for, as an array in a file is."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(F, N, 3)"""
+
+    def __getitem__(self, frames: np.ndarray) -> np.ndarray:
+        """(B, N, 3) the surfaces of frames (B,)."""
+
+
+def fit_skel(
+    skin: np.ndarray | Tensor | Surfaces,
+    skel: Skel,
+    betas: np.ndarray | Tensor | None = None,
+    *,
+    progress: Progress | None = None,
+) -> SkelFit:
+    """Fits a SKEL body to surfaces in its own topology.
+
+    Parameters
+    ----------
+    skin: (F, N, 3) or (N, 3) metres, Y up; any place and orientation; frames in their order in time. Of long sequences
+        that would not fit into memory, `Surfaces`, which are asked for 64 frames at a time, twice
+    skel: the body
+    betas: (10,) its shape; one for the whole sequence is solved for when None
+    progress: called with a fraction of 1 and what is being done; may raise to stop
+
+    Raises
+    ------
+    InputError
+        When the skin has another number of vertices than the body, or no frame of it is finite.
+
+    Examples
+    --------
+    >>> fit = fit_skel(body(q, betas).skin, body)
+    >>> fit.pose[:, POSE_NAMES.index("knee_angle_r")], fit.vertex_error.mean()
+    """
+    report = progress or (lambda fraction, text: None)
+    surfaces = checked(skin, skel.n_skin)
+    n_frames = surfaces.shape[0]
+    ids = evenly_spread(skel.data.skin_template, POINTS)
+    points = SkinPoints(skel, ids, torch.zeros(1, dtype=torch.float32))
+    problem = _Problem(points)
+    targets, centre, finite = sampled(surfaces, ids, report)
+    chosen = np.flatnonzero(finite)
+    if betas is None:
+        report(READING, "shape")
+        some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
+        shape = problem.shape(targets[some])
+    else:
+        shape = torch.as_tensor(np.asarray(betas, float).reshape(-1)[None], dtype=torch.float32)
+        if shape.shape[1] != skel.n_betas:
+            raise InputError(f"betas holds {shape.shape[1]} values instead of {skel.n_betas}.")
+    pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
+    error = np.full(surfaces.shape[:2], np.inf, np.float32)
+    for start in range(0, len(chosen), CHUNK):
+        report(READING + (1 - READING) * start / len(chosen), "pose")
+        frames = chosen[start : start + CHUNK]
+        q, t = problem.pose(targets[frames], shape)
+        own = skel(q, shape, t).skin
+        assert own is not None
+        surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
+        error[frames] = np.linalg.norm(own.numpy() - surface, axis=2)
+        pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
+    pose = continuous(pose, finite)
+    report(1.0, "pose")
+    return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
+
+
+def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
+    """Surfaces (F, N, 3) of a body of `n_skin` vertices.
+
+    Raises
+    ------
+    InputError
+        When there is no frame or another number of vertices.
+    """
+    surfaces: Surfaces = skin.detach().cpu().numpy() if isinstance(skin, Tensor) else skin
+    if isinstance(surfaces, np.ndarray) and surfaces.ndim == 2:
+        surfaces = surfaces[None]
+    if len(surfaces.shape) != 3 or surfaces.shape[1:] != (n_skin, 3) or not surfaces.shape[0]:
+        raise InputError(
+            f"The skin has the shape {tuple(surfaces.shape)} instead of (frames, {n_skin}, 3): "
+            "it must have the body's own vertices in their order."
+        )
+    return surfaces
+
+
+class Sampled(NamedTuple):
+    """Some vertices of F surfaces."""
+
+    targets: Tensor  # (F, 3, n) float32 about their middle, near which it is exact to a tenth of a micrometre
+    centre: np.ndarray  # (F, 1, 3) the middle
+    finite: np.ndarray  # (F,) frames all of whose vertices are finite; the others' targets are zero
+
+
+def sampled(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> Sampled:
+    """The vertices `ids` (n,) of all surfaces.
+
+    Raises
+    ------
+    InputError
+        When no frame is finite.
+    """
+    n_frames = surfaces.shape[0]
+    finite = np.zeros(n_frames, bool)
+    centre = np.zeros((n_frames, 1, 3))
+    targets = torch.zeros(n_frames, 3, len(ids))
+    for start in range(0, n_frames, CHUNK):
+        report(READING * start / n_frames, "surface")
+        frames = np.arange(start, min(start + CHUNK, n_frames))
+        surface = np.asarray(surfaces[frames], np.float64)
+        frames = frames[np.isfinite(surface).all((1, 2))]
+        surface = surface[frames - start][:, ids]
+        finite[frames] = True
+        centre[frames] = surface.mean(1, keepdims=True)
+        targets[frames] = torch.as_tensor((surface - centre[frames]).transpose(0, 2, 1), dtype=torch.float32)
+    if not finite.any():
+        raise InputError("No frame of the skin is finite: there is nothing to fit to.")
+    return Sampled(targets, centre, finite)
+
+
+def continuous(pose: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """(F, 46) the same poses with the root's angles continuous over time, and none beyond one turn.
+
+    The root's angles are Euler angles, of which two triples mean the same; that which is nearer to the frame before is taken.
+    Frames that are not `known` (F,) keep what they have.
+    """
+    pose = pose.copy()
+    before = None
+    for k in np.flatnonzero(np.ones(len(pose), bool) if known is None else known):
+        root = pose[k, :3]
+        if before is not None:
+            # R3 R2 R1 with the middle angle flipped over
+            triples = np.array([root, [root[0] + np.pi, np.pi - root[1], root[2] + np.pi]])
+            triples += 2 * np.pi * np.round((before - triples) / (2 * np.pi))
+            root = triples[np.abs(triples - before).sum(1).argmin()]
+        pose[k, :3] = before = root - 2 * np.pi * np.trunc(root / (2 * np.pi))
+    return pose
+
+
+class _Problem:
+    """The least-squares problems of frames: unknowns are 46 angles, 3 of the translation and, where wanted, 10 betas."""
+
+    def __init__(self, points: SkinPoints) -> None:
+        self.points = points
+        like = points.template
+        body = points.body
+        self.low, self.high = (torch.as_tensor(bound, dtype=like.dtype) for bound in body.limits.T)
+        likely = torch.zeros(N_POSE)
+        for k, name in enumerate(POSE_NAMES):
+            sigma = _LIKELY.get(name.split("_")[0])
+            likely[k] = 0.0 if sigma is None else _TIMID / np.deg2rad(sigma)
+        self.likely = likely
+        self.unit = 1 / (_SKIN * len(points.ids) ** 0.5)
+
+    def bounds(self, more: int) -> tuple[Tensor, Tensor]:
+        free = torch.full((more,), torch.inf)
+        return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
+
+    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-4) -> tuple[Tensor, Tensor]:
+        """Angles (B, 46) and translations (B, 3) of targets (B, 3, n) of a known shape (1, 10)."""
+        start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
+
+        def skin(x: Tensor) -> Tensor:
+            return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).flatten(1) * self.unit
+
+        def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
+            found, columns = self.points.with_derivatives(x[:, :N_POSE], betas, x[:, N_POSE:])
+            return (found - targets).flatten(1) * self.unit, columns.flatten(2) * self.unit
+
+        lower, upper = self.bounds(3)
+        blocks = [Block(skin, with_derivatives), self._priors()]
+        x = least_squares(blocks, start, lower=lower, upper=upper, max_iterations=25, tolerance=tolerance).x
+        return x[:, :N_POSE], x[:, N_POSE:]
+
+    def shape(self, targets: Tensor) -> Tensor:
+        """(1, 10) the shape that all targets (B, 3, n) have in common."""
+        n_betas = self.points.body.n_betas
+        mean = targets.new_zeros(1, n_betas)
+        start = torch.cat([*self.pose(targets, mean, tolerance=0.03), mean.expand(len(targets), -1)], 1)
+
+        def skin(x: Tensor) -> Tensor:
+            return self._shaped_skin(x, targets)
+
+        def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
+            q, trans, betas = x.split([N_POSE, 3, n_betas], 1)
+            found, columns = self.points.with_derivatives(q, betas, trans)
+            # Nearly linear in the betas: differences are as good as derivatives, and take one batch.
+            steps = torch.eye(n_betas, dtype=x.dtype).repeat(2, 1) * BETA_STEP
+            steps[n_betas:] *= -1
+            q, trans, betas = (part.repeat_interleave(2 * n_betas, 0) for part in (q, trans, betas))
+            ahead, behind = (
+                self.points.at(q, betas + steps.repeat(len(x), 1), trans).unflatten(0, (len(x), 2, n_betas)).unbind(1)
+            )
+            by_shape = (ahead - behind) / (2 * BETA_STEP)
+            return (found - targets).flatten(1) * self.unit, torch.cat([columns, by_shape], 1).flatten(2) * self.unit
+
+        lower, upper = self.bounds(3 + n_betas)
+        blocks = [Block(skin, with_derivatives), self._priors(), self._shape_prior(n_betas)]
+        x = least_squares(
+            blocks, start, lower=lower, upper=upper, shared=n_betas, max_iterations=25, tolerance=1e-5
+        ).x  # fmt: skip
+        return x[:1, -n_betas:]
+
+    def _shaped_skin(self, x: Tensor, targets: Tensor) -> Tensor:
+        q, trans, betas = x.split([N_POSE, 3, x.shape[1] - N_POSE - 3], 1)
+        return (self.points.at(q, betas, trans) - targets).flatten(1) * self.unit
+
+    def _priors(self) -> Block:
+        """Angles rest where they are likely, and hardly go beyond their limits."""
+        firm = _TIMID / _BEYOND
+
+        def residuals(x: Tensor) -> Tensor:
+            q = x[:, :N_POSE]
+            beyond = (q - self.high).clamp_min(0) + (q - self.low).clamp_max(0)
+            return torch.cat([beyond * firm, q * self.likely], 1)
+
+        def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
+            q = x[:, :N_POSE]
+            slopes = x.new_zeros(len(x), x.shape[1], 2 * N_POSE)
+            diagonals = slopes[:, :N_POSE].unflatten(2, (2, N_POSE)).diagonal(dim1=1, dim2=3)  # (B, 2, 46)
+            diagonals[:, 0] = ((q > self.high) | (q < self.low)) * firm
+            diagonals[:, 1] = self.likely
+            return residuals(x), slopes
+
+        return Block(residuals, with_derivatives)
+
+    def _shape_prior(self, n_betas: int) -> Block:
+        def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
+            slopes = x.new_zeros(len(x), x.shape[1], n_betas)
+            slopes[:, -n_betas:] = torch.eye(n_betas, dtype=x.dtype) * _SHAPE
+            return x[:, -n_betas:] * _SHAPE, slopes
+
+        return Block(lambda x: x[:, -n_betas:] * _SHAPE, with_derivatives)

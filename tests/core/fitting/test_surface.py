@@ -1,0 +1,118 @@
+"""SKEL to a surface: what was posed is found again, from any place and orientation, and what cannot be is said."""
+
+import numpy as np
+import pytest
+import torch
+from osteon.core.bodies.load import load_body
+from osteon.core.errors import InputError
+from osteon.core.fitting.least_squares import jacobian
+from osteon.core.fitting.surface import _Problem, continuous, fit_skel
+
+
+@pytest.fixture(scope="module")
+def body():
+    return load_body("open-male")
+
+
+def posed(body, frames, seed):
+    """Random poses within the limits, anywhere and any way up, of one random shape; and their skins."""
+    rng = np.random.default_rng(seed)
+    low, high = body.limits.T.copy()
+    low[:3], high[:3] = (-np.pi, -1.5, -np.pi), (np.pi, 1.5, np.pi)
+    q = torch.as_tensor(rng.uniform(low, high, (frames, 46)))
+    betas, trans = torch.as_tensor(rng.standard_normal((1, 10))), torch.as_tensor(rng.uniform(-3, 3, (frames, 3)))
+    return q, betas[0], trans, body(q, betas, trans).skin
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["shape known", "shape wanted"])
+def test_poses_are_found_from_a_cold_start(body, known):
+    q, betas, trans, skin = posed(body, 12, seed=5)
+    fit = fit_skel(skin, body, betas if known else None)
+    assert not fit.failed.any()
+    assert fit.vertex_error.mean(1).max() < 5e-4
+    assert np.abs(fit.betas - betas.numpy()).max() < 0.02
+    frames = body(torch.as_tensor(fit.pose), torch.as_tensor(fit.betas), skin=False).frames
+    off = frames.mT @ body(q, betas, skin=False).frames  # Euler angles of the root are not unique, frames are
+    angle = torch.arccos(((off.diagonal(dim1=2, dim2=3).sum(2) - 1) / 2).clamp(-1, 1))
+    assert torch.rad2deg(angle).max() < 0.5
+    assert np.abs(np.degrees(fit.pose[:, 3:] - q.numpy()[:, 3:])).max() < 0.2
+    assert np.abs(fit.trans - trans.numpy()).max() < 1e-3
+
+
+def test_frames_that_cannot_be_fitted_are_marked(body):
+    _, betas, _, skin = posed(body, 4, seed=6)
+    skin[1, 100] = torch.nan
+    skin[2] *= 1.5
+    fit = fit_skel(skin, body, betas)
+    assert fit.failed.tolist() == [False, True, True, False]
+    assert np.isfinite(fit.pose).all()
+
+
+def test_the_root_turns_on_without_jumps(body):
+    turns = np.linspace(0, 4 * np.pi, 60)
+    q = np.zeros((60, 46))
+    q[:, 2] = turns  # twice about the vertical
+    q[:, 0] = 0.3
+    fit = fit_skel(body(torch.as_tensor(q)).skin, body, np.zeros(10))
+    steps = np.abs(np.diff(fit.pose, axis=0))
+    steps[np.abs(steps - 2 * np.pi) < 0.5] -= 2 * np.pi  # where one turn is over
+    assert np.degrees(np.abs(steps).max()) < 20
+    assert np.abs(fit.pose).max() <= 2 * np.pi
+
+
+def test_angles_that_mean_the_same_are_brought_together():
+    root = np.array([[0.1, 0.2, 3.1], [0.1, 0.2, -3.1], [0.1 - np.pi, np.pi - 0.2, -3.1 + np.pi]])
+    pose = np.zeros((3, 46))
+    pose[:, :3] = root
+    found = continuous(pose)[:, :3]
+    assert np.abs(np.diff(found, axis=0)).max() < 0.1
+
+
+def test_the_derivatives_of_the_priors(body):
+    from osteon.core.bodies.skin_points import SkinPoints
+
+    problem = _Problem(SkinPoints(body, np.arange(5), torch.zeros(1)))
+    x = torch.as_tensor(np.random.default_rng(0).uniform(-2, 2, (3, 49)), dtype=torch.float32)
+    block = problem._priors()
+    assert block.derivatives is not None
+    found, expected = block.derivatives(x), jacobian(block.residuals, x)
+    assert torch.allclose(found[0], expected[0])
+    assert torch.allclose(found[1], expected[1])
+
+
+def test_smpl_is_met_as_the_official_fitter_meets_it(skel_and_smpl):
+    """That one comes to 8.8 mm with angles 17 degrees beyond their limits."""
+    from synthetic_smpl import fit_sequence
+
+    skel, smpl = skel_and_smpl
+    fit = fit_skel(smpl(*map(torch.as_tensor, fit_sequence(51, 16))).skin, skel)
+    assert not fit.failed.any()
+    assert fit.vertex_error.mean() < 9.4e-3
+    beyond = np.maximum(fit.pose - skel.limits[:, 1], skel.limits[:, 0] - fit.pose)
+    assert np.degrees(beyond.max()) < 2.01
+
+
+def test_another_topology_is_refused(body):
+    with pytest.raises(InputError, match="vertices"):
+        fit_skel(np.zeros((2, 6890, 3)), body)
+    with pytest.raises(InputError, match="finite"):
+        fit_skel(np.full((1, body.n_skin, 3), np.nan), body)
+
+
+def test_surfaces_are_asked_for_a_few_frames_at_a_time(body):
+    _, betas, _, skin = posed(body, 5, seed=8)
+    array = skin.numpy()
+    array[3, 0] = np.nan
+    asked = []
+
+    class Lazy:
+        shape = array.shape
+
+        def __getitem__(self, frames):
+            asked.append(len(frames))
+            return array[frames]
+
+    fit, expected = fit_skel(Lazy(), body, betas), fit_skel(array, body, betas)
+    assert np.array_equal(fit.pose, expected.pose)
+    assert np.array_equal(fit.vertex_error, expected.vertex_error)
+    assert asked == [5, 4]
