@@ -184,9 +184,10 @@ def image(
     read: reads the photo; `read_image` when None
     also: called with the job's result and the folder, to write more files there
     """
-    from .bodies.load import load_body
+    from .bodies.load import load_skel
     from .exchange.angles import write_angles
-    from .exchange.motion import save_motion
+    from .exchange.motion import Motion
+    from .exchange.motion_files import save_motion
 
     with filling(options.output) as folder:
         picture = read(options.photo) if read else options.photo
@@ -194,10 +195,11 @@ def image(
         result = jobs.run("image_to_skeleton", arguments, jobs.named.part(progress, 0.0, 0.8 if also else 1.0))
         people = result["people"]
         write_angles(folder / "angles.csv", [person["pose"] for person in people])
-        gender = load_body(options.body).gender
+        gender = load_skel(options.body).gender
         for number, person in enumerate(people, start=1):
             file = folder / (f"motion_{number}.npz" if len(people) > 1 else "motion.npz")
-            save_motion(file, person["pose"][None], person["betas"], person["trans"][None], gender)
+            motion = Motion("skel", person["pose"][None], person["betas"], person["trans"][None], gender)
+            save_motion(motion, file)
         if also:
             progress(0.8, "Building the scene")
             also(result, folder)
@@ -228,35 +230,92 @@ def show_image(answer: dict[str, Any]) -> str:
     return "\n".join([*lines, f"in {answer['folder']}: {', '.join(answer['files'])}"])
 
 
+# convert
+
+
+def _add_convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "motion", metavar="MOTION", help="AMASS .npz, SMPL .npz or .pkl, results of 4D-Humans or WHAM, SKEL"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", required=True, help="the motion to write: .npz, or .pkl of SKEL"
+    )
+    parser.add_argument("--to", choices=["skel", "smpl"], default="skel", help="the body of OUT (default: %(default)s)")
+    parser.add_argument(
+        "--smpl", metavar="PATH", help="SMPL or SMPL-H model file of the motion's gender, or a folder to look for it in"
+    )
+    parser.add_argument("--skel", metavar="PATH", help="SKEL model file of the motion's gender, or a folder")
+    parser.add_argument("--fps", type=_rate, metavar="N", help="frames a second to write (default: as they are)")
+    parser.add_argument(
+        "--up", choices=["y", "z"], help="the file's axis that points up (default: by the kind of file)"
+    )
+    parser.add_argument("--person", type=int, metavar="N", help="whom to take of several people, by the file's number")
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no number of frames a second")
+    return value
+
+
+def _convert(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, Any]:
+    names = ("motion", "output", "to", "smpl", "skel", "up", "person", "fps")
+    return jobs.run("convert_motion", {name: getattr(options, name) for name in names}, progress)
+
+
+def _show_convert(answer: dict[str, Any]) -> str:
+    written = f"{answer['output']}: {answer['frames']} frames at {answer['fps']:g} a second, {answer['gender']}"
+    lines = [written]
+    if answer["vertex_error"] is not None:
+        lines.append(f"the skins are {1e3 * answer['vertex_error']:.1f} mm apart in the mean")
+    if failed := answer["failed"]:
+        some = ", ".join(map(str, failed[:10])) + (" ..." if len(failed) > 10 else "")
+        lines.append(f"{len(failed)} frames failed, somewhere more than 6 cm off: {some}")
+    return "\n".join(lines)
+
+
 # models
 
 
 def _add_models_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="*", help="model files of yours to check as well")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="model files of yours, or folders with such, to check")
 
 
 def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[str, Any]]:
-    from .bodies.load import OPEN_BODIES, load_body
+    from .bodies.licensed import model_files
+    from .bodies.load import LICENSED, OPEN_BODIES, describe, load_body
 
-    shipped = [f"{name}.npz" for name in OPEN_BODIES] + ["pose_landmarker_heavy.task"]
-    found: list[dict[str, Any]] = []
-    for file in shipped:
+    answer: list[dict[str, Any]] = []
+
+    def add(name: str, file: str | Path, found: bool, what: str) -> None:
+        answer.append({"name": name, "file": str(file), "found": found, "what": what})
+
+    for file in [f"{name}.npz" for name in OPEN_BODIES] + ["pose_landmarker_heavy.task"]:
         path = asset_folder() / file
-        found.append({"name": Path(file).stem, "file": str(path), "found": path.is_file(), "what": "ships with Osteon"})
-    for file in options.files:
+        add(path.stem, path, path.is_file(), "ships with Osteon")
+    files = [file for path in map(Path, options.paths) for file in model_files(path)]
+    kinds = set()
+    for k, path in enumerate(files):
+        progress(k / len(files), path.name)
         try:
-            body = load_body(Path(file))
+            body = load_body(path)
         except FileError as error:
-            found.append({"name": Path(file).stem, "file": file, "found": False, "what": str(error)})
+            add(path.stem, path, False, str(error))
             continue
-        what = f"SKEL, {body.gender}, {body.n_skin} skin and {body.n_bones} bone vertices"
-        found.append({"name": Path(file).stem, "file": file, "found": True, "what": what})
-    return found
+        kinds.add(body.kind)
+        add(path.stem, path, True, describe(body))
+    for licensed in LICENSED:
+        if licensed.kind not in kinds:
+            where = f"not given: {licensed.files}, from https://{licensed.site}; then name the file or its folder here"
+            add(licensed.kind, "", False, where)
+    return answer
 
 
 def _show_models(answer: list[dict[str, Any]]) -> str:
     width = max(len(model["name"]) for model in answer)
-    return "\n".join(f"{'+' if m['found'] else '-'} {m['name']:{width}}  {m['what']}  {m['file']}" for m in answer)
+    lines = (f"{'+' if m['found'] else '-'} {m['name']:{width}}  {m['what']}  {m['file']}" for m in answer)
+    return "\n".join(map(str.rstrip, lines))
 
 
 # job
@@ -347,9 +406,17 @@ VERBS = (
         show_image,
     ),
     Verb(
+        "convert",
+        "Turn a SMPL or AMASS motion into a SKEL motion, or back, by fitting the one body's skin to the other's.",
+        "osteon convert walk_poses.npz -o walk.npz --smpl models/ --skel models/ --fps 30",
+        _add_convert_arguments,
+        _convert,
+        _show_convert,
+    ),
+    Verb(
         "models",
-        "List the models that are found, and check model files.",
-        "osteon models ~/models/skel_male.pkl",
+        "List the models that are found and missing, and where to get them; check model files.",
+        "osteon models ~/models",
         _add_models_arguments,
         _models,
         _show_models,

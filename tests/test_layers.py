@@ -165,7 +165,7 @@ def test_pyproject_lists_every_package():
     assert sorted(packages) == sorted(found)
 
 
-@pytest.mark.parametrize("name", ["osteon", "osteon.core.errors", "osteon.core.jobs"])
+@pytest.mark.parametrize("name", ["osteon", "osteon.core", "osteon.core.errors", "osteon.core.jobs"])
 def test_light_modules_import_no_heavy_package(name):
     heavy = "{'torch', 'scipy', 'trimesh', 'ai_edge_litert', 'bpy', 'PIL', 'av'}"
     code = f"import sys, {name}; print(sorted({heavy} & set(sys.modules)))"

@@ -1,21 +1,133 @@
-"""SKEL motion files: poses, shape and translation over time."""
+"""A body's motion, and what may be done to one without its body: turning it upright, changing its frame rate."""
 
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from .replacing import replacing
+from ..anatomy.joints import POSE_NAMES
+from ..errors import InputError
+
+FPS = 30.0  # frames a second where nobody says
+LONGEST = 10**6  # frames; a number of frames beyond that comes from a mistake
+N_BETAS = 10
+# Columns of a pose of each kind. SMPL-X moves as SMPL does, but its shape is of a shape space of its own.
+COLUMNS = {"skel": len(POSE_NAMES), "smpl": 72, "smplx": 72}
+GENDERS = ("male", "female", "neutral", "child")
+
+# Where the root joint of SMPL's mean bodies rests, to the centimetre; SKEL's template is the same person.
+_MEAN_PELVIS = np.array([0.0, -0.23, 0.03])
+# Turns SKEL's pelvis (x forward, y up, z right) as it is in the T pose (z forward, y up, x left).
+_PELVIS_FRAME = np.array([[0.0, 0.0, -1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+_ROOT_AXES = "zxy"  # of SKEL's first three angles, in the pelvis' own frame, the first applied first
 
 
-def save_motion(
-    path: str | Path, poses: np.ndarray, betas: np.ndarray, trans: np.ndarray, gender: str, fps: float = 30.0
-) -> None:
-    """Writes a SKEL motion as .npz with the keys poses (F, 46), betas (10) or (F, 10), trans (F, 3), gender and fps.
+@dataclass(frozen=True)
+class Motion:
+    """A body over F frames; radians and metres, Y up.
 
     Raises
     ------
-    FileError
-        When the file cannot be written.
+    InputError
+        When a shape is wrong or a value not finite.
     """
-    with replacing(path) as part:
-        np.savez_compressed(part, poses=poses, betas=betas, trans=trans, gender=np.array(gender), fps=np.array(fps))
+
+    kind: str  # skel, smpl (SMPL and SMPL-H) or smplx
+    poses: np.ndarray  # (F, 46) SKEL's angles, or (F, 72) rotation vectors of SMPL's joints
+    betas: np.ndarray  # (10,) or (F, 10)
+    trans: np.ndarray  # (F, 3)
+    gender: str  # male, female, neutral or child
+    fps: float = FPS
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("kind", self.kind, tuple(COLUMNS)), ("gender", self.gender, GENDERS)):
+            if value not in known:
+                raise InputError(f"The {name} of a motion is one of {', '.join(known)}, not {value}.")
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"A motion cannot have {self.fps} frames a second.")
+        n = len(self.poses)
+        if not n:
+            raise InputError("A motion needs at least one frame.")
+        self._check("poses", (n, COLUMNS[self.kind]))
+        self._check("betas", (N_BETAS,) if self.betas.ndim == 1 else (n, N_BETAS))
+        self._check("trans", (n, 3))
+
+    def _check(self, name: str, shape: tuple[int, ...]) -> None:
+        value: np.ndarray = getattr(self, name)
+        if value.shape != shape:
+            raise InputError(f"{name} has the shape {value.shape} instead of {shape}.")
+        if not np.isfinite(value).all():
+            raise InputError(f"{name} holds values that are not finite.")
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+def turned(motion: Motion, rotation: np.ndarray, pelvis: np.ndarray | None = None) -> Motion:
+    """The motion in other axes: all of it turned about the origin.
+
+    A body turns about its root joint, not about the origin, so that `trans` has to say what the difference makes:
+    R (p + t) - p of a translation t and a joint that rests at p.
+
+    Parameters
+    ----------
+    motion: any
+    rotation: (3, 3)
+    pelvis: (3,) metres, where the root joint of the body rests, that of SMPL's mean bodies when None
+    """
+    if np.array_equal(rotation, np.eye(3)):
+        return motion
+    p = _MEAN_PELVIS if pelvis is None else np.asarray(pelvis, float)
+    poses = motion.poses.astype(float)
+    root = poses[:, :3]
+    if motion.kind == "skel":
+        frame = Rotation.from_matrix(_PELVIS_FRAME)
+        inside = frame.inv() * Rotation.from_matrix(rotation) * frame
+        root[:] = np.unwrap((inside * Rotation.from_euler(_ROOT_AXES, root)).as_euler(_ROOT_AXES), axis=0)
+    else:
+        root[:] = (Rotation.from_matrix(rotation) * Rotation.from_rotvec(root)).as_rotvec()
+    return replace(motion, poses=poses, trans=(motion.trans + p) @ rotation.T - p)
+
+
+def resampled(motion: Motion, fps: float) -> Motion:
+    """The motion with another number of frames a second; the first frame stays, and no time is added.
+
+    Raises
+    ------
+    InputError
+        When `fps` is not a positive number, or so large that there would be more than a million frames.
+    """
+    if not (np.isfinite(fps) and fps > 0):
+        raise InputError(f"A motion cannot have {fps} frames a second.")
+    last = (len(motion) - 1) * fps / motion.fps
+    if last >= LONGEST:
+        raise InputError(f"From {motion.fps:g} to {fps:g} frames a second there would be more than {LONGEST} frames.")
+    count = int(last + 1e-6) + 1
+    return replace(at_frames(motion, np.arange(count) * (motion.fps / fps)), fps=float(fps))
+
+
+def at_frames(motion: Motion, frames: np.ndarray) -> Motion:
+    """The motion at fractional numbers (G,) of its frames; joints turn evenly between two frames.
+
+    Angles of SKEL and values go from one frame to the next on a straight line, rotation vectors on the shortest arc.
+    """
+    near = frames.round()
+    frames = np.clip(np.where(np.abs(frames - near) < 1e-6, near, frames), 0, len(motion) - 1)
+    before = frames.astype(int)
+    after = np.minimum(before + 1, len(motion) - 1)
+    share = (frames - before)[:, None]
+
+    def between(values: np.ndarray) -> np.ndarray:
+        return values[before] + share * (values[after] - values[before])
+
+    if motion.kind == "skel":
+        poses = between(np.unwrap(motion.poses, axis=0))
+    else:
+        poses = motion.poses[before].astype(float)
+        moved = share[:, 0] > 0
+        start, end = (Rotation.from_rotvec(motion.poses[ids[moved]].reshape(-1, 3)) for ids in (before, after))
+        way = (start.inv() * end).as_rotvec() * np.repeat(share[moved], poses.shape[1] // 3, 0)
+        poses[moved] = (start * Rotation.from_rotvec(way)).as_rotvec().reshape(-1, poses.shape[1])
+    betas = motion.betas if motion.betas.ndim == 1 else between(motion.betas)
+    return replace(motion, poses=poses, betas=betas, trans=between(motion.trans))

@@ -10,7 +10,10 @@ from ..errors import AssetError, InputError
 Progress = Callable[[float, str], None]
 
 # Where each job's function is; the module is imported when the job runs.
-JOBS = {"image_to_skeleton": "osteon.core.jobs.photo:image_to_skeleton"}
+JOBS = {
+    "convert_motion": "osteon.core.jobs.convert:convert_motion",
+    "image_to_skeleton": "osteon.core.jobs.photo:image_to_skeleton",
+}
 
 _PACKAGE = __package__.removesuffix(".core.jobs")
 

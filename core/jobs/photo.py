@@ -23,7 +23,7 @@ def image_to_skeleton(
     progress: see `named.Progress`
     image: (H, W, 3) uint8 RGB, or a file's path
     name: what to call the picture in messages
-    body: what `load_body` takes
+    body: what `load_skel` takes
     max_people: at most so many, the largest first; all when None
 
     Returns
@@ -58,11 +58,11 @@ def image_to_skeleton(
 
         name = image
         image = read_image(name)
-    from ..bodies.load import load_body
+    from ..bodies.load import load_skel
     from ..fitting.people import fit_people
     from ..vision.people import estimate_people
 
-    model = load_body(body)
+    model = load_skel(body)
     clock = timed("load", clock)
     progress(0.1, "Looking for people")
     found = estimate_people(image, max_people=max_people, progress=part(progress, 0.1, 0.4))

@@ -50,7 +50,7 @@ def fake_body(monkeypatch):
     class Body:
         gender = "female"
 
-    monkeypatch.setattr("osteon.core.bodies.load.load_body", lambda name: Body())
+    monkeypatch.setattr("osteon.core.bodies.load.load_skel", lambda name: Body())
 
 
 def refused(arguments, capfd):
@@ -148,15 +148,43 @@ def test_filling_leaves_nothing_when_the_block_fails(tmp_path):
     assert (tmp_path / "x").read_text() == "old"
 
 
+def models_in(arguments, capfd):
+    assert cli.main(["models", *map(str, arguments), "--json"]) == 0
+    answer = json.loads(capfd.readouterr().out)
+    n_shipped = len(OPEN_BODIES) + 1
+    return answer[:n_shipped], answer[n_shipped:]
+
+
 def test_models(tmp_path, capfd):
     wrong = tmp_path / "skel_male.pkl"
     wrong.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    assert cli.main(["models", str(wrong), "--json"]) == 0
-    *shipped, own = json.loads(capfd.readouterr().out)
+    shipped, (own, *missing) = models_in([wrong], capfd)
     assert [model["name"] for model in shipped] == [*OPEN_BODIES, "pose_landmarker_heavy"]
     assert all(model["found"] for model in shipped)
     assert not own["found"]
     assert "skel_male.pkl" in own["what"]
+    assert [model["name"] for model in missing] == ["SKEL", "SMPL", "STAR", "SMPL-H", "SMPL-X"]
+    assert all("https://" in model["what"] and not model["found"] for model in missing)
+
+
+def test_models_of_a_folder(tmp_path, capfd):
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "bodies"))
+    from synthetic_smpl import make_star_model
+
+    (tmp_path / "star" / "female").mkdir(parents=True)
+    np.savez(tmp_path / "star" / "female" / "model.npz", **make_star_model(21, "female"))
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    (tmp_path / "readme.txt").write_text("no model")
+    _, (other, star, *missing) = models_in([tmp_path], capfd)
+    assert not other["found"]
+    assert "holds no body model" in other["what"]
+    assert star["found"]
+    assert star["what"] == "STAR, female, 6890 skin vertices, 20 shape parameters"
+    assert [model["name"] for model in missing] == ["SKEL", "SMPL", "SMPL-H", "SMPL-X"]
+    assert cli.main(["models", str(tmp_path)]) == 0
+    shown = capfd.readouterr().out
+    assert "+ model " in shown
+    assert "- SMPL-H " in shown
 
 
 def test_job_from_files(tmp_path, capfd):
