@@ -21,13 +21,12 @@ from .segments import evenly_spread, pose_from_segments
 
 Progress = Callable[[float, str], None]
 
-POINTS = 600  # skin vertices that a pose is fitted to
+POINTS, FINE_POINTS = 600, 3500  # skin vertices that a pose is fitted to, and made exact with
+FINE_STEPS, FINE_SHAPE_STEPS = 1, 3
 SHAPE_FRAMES = 12  # that a shape is fitted to
-CHUNK = 64  # frames at a time: what bounds the memory
+CHUNK = 32  # frames at a time: what bounds the memory
 READING = 0.05  # of the time is taken by the first look at all surfaces
-FAILED = (
-    0.06  # metres of one vertex' error beyond which a frame has failed (Xia et al. 2025, HSMR, filter their data so)
-)
+FAILED = 0.06  # metres of a vertex' error beyond which a frame has failed, as Xia et al. 2025 (HSMR) filter their data
 BETA_STEP = 0.05  # standard deviations
 N_POSE = len(POSE_NAMES)
 
@@ -74,6 +73,7 @@ def fit_skel(
     skel: Skel,
     betas: np.ndarray | Tensor | None = None,
     *,
+    limits: bool = True,
     progress: Progress | None = None,
 ) -> SkelFit:
     """Fits a SKEL body to surfaces in its own topology.
@@ -84,6 +84,7 @@ def fit_skel(
         that would not fit into memory, `Surfaces`, which are asked for 64 frames at a time, twice
     skel: the body
     betas: (10,) its shape; one for the whole sequence is solved for when None
+    limits: whether angles stay within two degrees of the body's limits; else they go as far as the surface asks
     progress: called with a fraction of 1 and what is being done; may raise to stop
 
     Raises
@@ -99,15 +100,15 @@ def fit_skel(
     report = progress or (lambda fraction, text: None)
     surfaces = checked(skin, skel.n_skin)
     n_frames = surfaces.shape[0]
-    ids = evenly_spread(skel.data.skin_template, POINTS)
-    points = SkinPoints(skel, ids, torch.zeros(1, dtype=torch.float32))
-    problem = _Problem(points)
+    ids = evenly_spread(skel.data.skin_template, FINE_POINTS)
+    few = evenly_spread(skel.data.skin_template[ids], POINTS)
+    coarse, fine = (_Problem(SkinPoints(skel, some, torch.zeros(1)), limits) for some in (ids[few], ids))
     targets, centre, finite = sampled(surfaces, ids, report)
     chosen = np.flatnonzero(finite)
     if betas is None:
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
-        shape = problem.shape(targets[some])
+        shape = fine.shape(targets[some], coarse.shape(targets[some][..., few]), FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
     else:
         shape = torch.as_tensor(np.asarray(betas, float).reshape(-1)[None], dtype=torch.float32)
         if shape.shape[1] != skel.n_betas:
@@ -117,7 +118,8 @@ def fit_skel(
     for start in range(0, len(chosen), CHUNK):
         report(READING + (1 - READING) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
-        q, t = problem.pose(targets[frames], shape)
+        x = coarse.pose(targets[frames][..., few], shape)
+        q, t = fine.pose(targets[frames], shape, x, FINE_STEPS).split([N_POSE, 3], 1)
         own = skel(q, shape, t).skin
         assert own is not None
         surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
@@ -203,11 +205,11 @@ def continuous(pose: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
 class _Problem:
     """The least-squares problems of frames: unknowns are 46 angles, 3 of the translation and, where wanted, 10 betas."""
 
-    def __init__(self, points: SkinPoints) -> None:
+    def __init__(self, points: SkinPoints, limits: bool = True) -> None:
         self.points = points
         like = points.template
-        body = points.body
-        self.low, self.high = (torch.as_tensor(bound, dtype=like.dtype) for bound in body.limits.T)
+        bounds = points.body.limits if limits else np.tile([-np.inf, np.inf], (N_POSE, 1))
+        self.low, self.high = (torch.as_tensor(bound, dtype=like.dtype) for bound in bounds.T)
         likely = torch.zeros(N_POSE)
         for k, name in enumerate(POSE_NAMES):
             sigma = _LIKELY.get(name.split("_")[0])
@@ -219,9 +221,15 @@ class _Problem:
         free = torch.full((more,), torch.inf)
         return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
 
-    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-4) -> tuple[Tensor, Tensor]:
-        """Angles (B, 46) and translations (B, 3) of targets (B, 3, n) of a known shape (1, 10)."""
-        start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
+    def pose(
+        self, targets: Tensor, betas: Tensor, start: Tensor | None = None, steps: int = 25, tolerance: float = 1e-4
+    ) -> Tensor:
+        """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10).
+
+        start: (B, 49); read from the surface when None
+        """
+        if start is None:
+            start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
 
         def skin(x: Tensor) -> Tensor:
             return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).flatten(1) * self.unit
@@ -232,14 +240,14 @@ class _Problem:
 
         lower, upper = self.bounds(3)
         blocks = [Block(skin, with_derivatives), self._priors()]
-        x = least_squares(blocks, start, lower=lower, upper=upper, max_iterations=25, tolerance=tolerance).x
-        return x[:, :N_POSE], x[:, N_POSE:]
+        return least_squares(blocks, start, lower=lower, upper=upper, max_iterations=steps, tolerance=tolerance).x
 
-    def shape(self, targets: Tensor) -> Tensor:
-        """(1, 10) the shape that all targets (B, 3, n) have in common."""
+    def shape(self, targets: Tensor, start: Tensor | None = None, steps: int = 25) -> Tensor:
+        """Angles, translations and the shape that all targets (B, 3, n) have in common, (B, 59)."""
         n_betas = self.points.body.n_betas
-        mean = targets.new_zeros(1, n_betas)
-        start = torch.cat([*self.pose(targets, mean, tolerance=0.03), mean.expand(len(targets), -1)], 1)
+        if start is None:
+            mean = targets.new_zeros(1, n_betas)
+            start = torch.cat([self.pose(targets, mean, tolerance=0.03), mean.expand(len(targets), -1)], 1)
 
         def skin(x: Tensor) -> Tensor:
             return self._shaped_skin(x, targets)
@@ -259,10 +267,9 @@ class _Problem:
 
         lower, upper = self.bounds(3 + n_betas)
         blocks = [Block(skin, with_derivatives), self._priors(), self._shape_prior(n_betas)]
-        x = least_squares(
-            blocks, start, lower=lower, upper=upper, shared=n_betas, max_iterations=25, tolerance=1e-5
+        return least_squares(
+            blocks, start, lower=lower, upper=upper, shared=n_betas, max_iterations=steps, tolerance=1e-5
         ).x  # fmt: skip
-        return x[:1, -n_betas:]
 
     def _shaped_skin(self, x: Tensor, targets: Tensor) -> Tensor:
         q, trans, betas = x.split([N_POSE, 3, x.shape[1] - N_POSE - 3], 1)
