@@ -18,7 +18,7 @@ import numpy as np
 
 from . import jobs
 from .assets import asset_folder
-from .errors import FileError, OsteonError
+from .errors import OsteonError
 from .exchange.folder import filling
 
 _BODY_HELP = "open-neutral, open-female, open-male, open-child or a SKEL model file (default: %(default)s)"
@@ -253,7 +253,10 @@ def _add_convert_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _rate(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is no number of frames a second")
     return value
@@ -283,7 +286,7 @@ def _add_models_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[str, Any]]:
-    from .bodies.licensed import model_files
+    from .bodies.licensed import check_there, model_files
     from .bodies.load import LICENSED, OPEN_BODIES, describe, load_body
 
     answer: list[dict[str, Any]] = []
@@ -299,8 +302,9 @@ def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[s
     for k, path in enumerate(files):
         progress(k / len(files), path.name)
         try:
+            check_there(path)
             body = load_body(path)
-        except FileError as error:
+        except OsteonError as error:
             add(path.stem, path, False, str(error))
             continue
         kinds.add(body.kind)

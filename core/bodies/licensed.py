@@ -1,10 +1,11 @@
 """The user's own model files: the one of a kind and gender, in a folder or as a file."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, InputError
-from .load import LICENSED, load_body
+from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, load_body
 from .model_file import gender_of
 
 
@@ -23,12 +24,13 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
     InputError
         When `where` is None.
     FileError
-        When there is no such model there; the error says where to get it.
+        When there is no such path, or no such model there; the error says where to get it.
     """
     wanted = " or ".join(kinds)
     if where is None:
         raise InputError(f"A {wanted} model is needed: give its file or folder with {option}; {_sources(kinds)}.")
     where = Path(where)
+    check_there(where)
     if not where.is_dir():
         body = load_body(where)
         if body.kind not in kinds:
@@ -47,6 +49,12 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
             return body
     hint = "name the file of another gender" if gender == "neutral" else _sources(kinds)
     raise FileError(f"There is no {gender} {wanted} model in {where}: {hint}.")
+
+
+def check_there(path: Path) -> None:
+    """Raises FileError when a path is neither a file nor a folder nor the name of an open body."""
+    if not os.path.exists(path) and str(path) not in (*OPEN_BODIES, *OPEN_SMPL):
+        raise FileError(f"There is no file or folder {path}: give the path of a model file or a folder with such.")
 
 
 def model_files(path: Path) -> list[Path]:

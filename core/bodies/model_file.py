@@ -11,16 +11,18 @@ import numpy as np
 import scipy.sparse
 
 from ..errors import FileError
+from ..exchange.named_arrays import gender_in
 
 
 def gender_of(content: dict[str, Any], path: Path) -> str:
-    """male, female or neutral: as the content says, else the file's name, else its folder's, else neutral.
+    """male, female, neutral or child: as the content says, else the file's name, else its folder's, else neutral.
 
     Official files name their gender only outside: `skel_male.pkl`, `basicmodel_f_lbs_10_207_0_v1.1.0.pkl`,
     `star_1_1/female/model.npz`.
     """
-    if "gender" in content:
-        return str(content["gender"])
+    said = gender_in(content.get("gender", ""))
+    if said:
+        return said
     stem, folder = path.stem.lower(), path.parent.name.lower()
     words = re.split("[^a-z]+", stem)
     for gender in ("female", "male", "neutral"):

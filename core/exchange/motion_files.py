@@ -88,12 +88,7 @@ def save_motion(motion: Motion, path: str | Path, pelvis: np.ndarray | None = No
         When the file cannot be written, or its name ends otherwise; an older file of that name is then still whole.
     """
     path = Path(path)
-    ending = path.suffix.lower()
-    endings = (".npz", ".pkl") if motion.kind == "skel" else (".npz",)
-    if ending not in endings:
-        raise FileError(
-            f"{path} cannot be written: the name of a motion file like this ends in {' or '.join(endings)}."
-        )
+    _check_name(path, motion.kind)
     content = _skel_content(motion) if motion.kind == "skel" else _amass_content(motion, pelvis)
     with replacing(path) as part:
         if path.suffix.lower() == ".npz":
@@ -110,18 +105,24 @@ def check_place(path: str | Path, kind: str) -> None:
     Raises
     ------
     FileError
-        When the file's name does not end as it should, or nothing can be written in its folder.
+        When the file's name does not end as it should, a folder has that name, or nothing can be written beside it.
     """
     path = Path(path)
+    _check_name(path, kind)
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _check_name(path: Path, kind: str) -> None:
     endings = (".npz", ".pkl") if kind == "skel" else (".npz",)
     if path.suffix.lower() not in endings:
         raise FileError(
             f"{path} cannot be written: the name of a motion file like this ends in {' or '.join(endings)}."
         )
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror or error}.") from error
+    if path.is_dir():
+        raise FileError(f"{path} cannot be written: it is a folder; name a file.")
 
 
 def _skel_content(motion: Motion) -> dict:

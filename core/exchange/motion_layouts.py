@@ -11,7 +11,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..errors import FileError
-from .motion import GENDERS, LONGEST, N_BETAS
+from .motion import LONGEST, N_BETAS
+from .named_arrays import gender_in, text_of
 
 _BODY = 66  # values of the joints from the pelvis to the wrists, which SMPL, SMPL-H and SMPL-X have in common
 _HANDS = 6  # values of SMPL's hand joints
@@ -19,6 +20,7 @@ _KIND_OF_COLUMNS = {46: "skel", 66: "smpl", 72: "smpl", 156: "smpl", 165: "smplx
 _POSES_KEYS = ("poses", "pose", "smpl_poses")
 _AMASS_KEYS = ("mocap_framerate", "mocap_frame_rate")
 _TRANS_KEYS = ("trans", "transl", "smpl_trans", "pred_cam_t_full", "cam_t", "pred_cam_t")
+_FACE_KEYS = ("pose_jaw", "jaw_pose", "pose_eye", "leye_pose", "reye_pose", "expression")
 _NESTED = ("pred_smpl_params", "pred_smpl_parms", "smpl_params")  # the second as SKEL's own fitter spells it
 
 
@@ -75,8 +77,12 @@ def _tracked(content: dict[Any, Any]) -> dict[int, _Person]:
     seen: dict[int, dict[int, dict[str, Any]]] = {}  # by track and frame
     for number, name in enumerate(sorted(content)):
         frame = content[name]
-        # After what was seen, these lists may go on with tracks that are lost at the time.
-        for track, params, camera in zip(frame["tid"], frame["smpl"], frame["camera"], strict=False):
+        # The entries of tracks that are lost at the time are copies of where they were seen last, at any place among the
+        # others; the times since then, 0 for what is seen, tell them apart. Lists may go on where others have ended.
+        unseen = dict(enumerate(frame.get("tracked_time", ())))
+        for k, (track, params, camera) in enumerate(zip(frame["tid"], frame["smpl"], frame["camera"], strict=False)):
+            if unseen.get(k, 0) > 0:
+                continue
             one = {key: params[key] for key in ("global_orient", "body_pose", "betas")} | {"trans": camera}
             seen.setdefault(int(track), {})[int(frame.get("time", number))] = one
     people = {}
@@ -128,7 +134,7 @@ def _alone(content: dict[Any, Any]) -> _Person:
     if any(key in content for key in _AMASS_KEYS):
         return _Person(content, "z")
     # Rotation matrices are what networks put out, and those see in the camera's axes.
-    return _Person(content, "-y" if np.ndim(content.get("body_pose", 0)) == 4 else "y")
+    return _Person(content, "-y" if _are_matrices(np.shape(content.get("body_pose", 0))) else "y")
 
 
 def _read(person: _Person) -> Recorded:
@@ -143,8 +149,9 @@ def _read(person: _Person) -> Recorded:
     if columns not in _KIND_OF_COLUMNS:
         raise ValueError(f"its poses have {columns} values a frame")
     kind = _KIND_OF_COLUMNS[columns]
-    model = _text(content.get("surface_model_type", ""))
-    if model == "smplx" or "pose_jaw" in content:
+    model = text_of(content.get("surface_model_type", ""))
+    # Of as many values as only the body has: what moves a face is SMPL-X. Poses of 72 values are SMPL's whole body.
+    if model == "smplx" or (columns not in (46, 72) and any(content.get(key) is not None for key in _FACE_KEYS)):
         kind = "smplx"
     elif model not in ("", "smpl", "smplh"):
         raise ValueError(f"it moves a body of the model {model}")
@@ -156,7 +163,7 @@ def _read(person: _Person) -> Recorded:
         poses=poses,
         betas=_betas(content),
         trans=_floats(content, trans).reshape(-1, 3) if trans else np.zeros((n, 3)),
-        gender=_gender(_text(content.get("gender", "")).lower()),
+        gender=gender_in(content.get("gender", "")) or "neutral",
         fps=_fps(content),
         up=person.up,
         frames=_frames(content, n),
@@ -178,11 +185,15 @@ def _part(content: dict[str, Any], name: str, joints: int) -> np.ndarray:
     if key is None:
         raise ValueError("it has no poses")
     values = _floats(content, key)
-    if values.shape[-2:] == (3, 3) and values.ndim >= 3:
+    if _are_matrices(values.shape):
         if values.ndim == 3 and joints > 1:  # of one frame
             values = values[None]
         return Rotation.from_matrix(values.reshape(-1, 3, 3)).as_rotvec().reshape(len(values), -1)
     return values.reshape(1, -1) if values.ndim == 1 else values.reshape(len(values), -1)
+
+
+def _are_matrices(shape: tuple[int, ...]) -> bool:
+    return len(shape) >= 3 and shape[-2:] == (3, 3)
 
 
 def _betas(content: dict[str, Any]) -> np.ndarray:
@@ -191,17 +202,6 @@ def _betas(content: dict[str, Any]) -> np.ndarray:
         return np.zeros(N_BETAS)
     betas = _floats(content, "betas")[..., :N_BETAS]
     return betas[0] if betas.ndim == 2 and (betas == betas[:1]).all() else betas
-
-
-def _text(value: Any) -> str:
-    value = np.asarray(value).reshape(-1)[0]
-    return value.decode("latin1") if isinstance(value, bytes) else str(value)
-
-
-def _gender(name: str) -> str:
-    """AMASS has files with b'female' as a text, other tools write f."""
-    name = name.removeprefix("b").strip("'\"")
-    return next((gender for gender in GENDERS if name and gender.startswith(name)), "neutral")
 
 
 def _fps(content: dict[str, Any]) -> float | None:

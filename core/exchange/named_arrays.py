@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileError
+from .motion import GENDERS
 from .pickles import load_pickle, pickled_dict
 
 _ZIP = b"PK\x03\x04"
@@ -32,6 +33,25 @@ def read_named_arrays(path: str | Path) -> dict[Any, Any]:
             f"The file {path} holds a {type(content).__name__} instead of named arrays: choose a model or motion file."
         )
     return content
+
+
+def text_of(value: Any) -> str:
+    """The text that a value of a file says: a text, bytes, or the first of an array of such; empty when there is none."""
+    try:
+        values = np.asarray(value).reshape(-1)
+    except ValueError:  # lists of different lengths
+        return ""
+    first = values[0] if values.size else ""
+    return first.decode("latin1") if isinstance(first, bytes) else str(first)
+
+
+def gender_in(value: Any) -> str | None:
+    """The gender, of `GENDERS`, that a value of a file names, None for any other: f and b'female', also as a text, are such.
+
+    AMASS has files with the text "b'female'".
+    """
+    name = text_of(value).strip().lower().removeprefix("b").strip("'\"")
+    return next((gender for gender in GENDERS if name and gender.startswith(name)), None)
 
 
 def _is_zip(path: Path) -> bool:

@@ -16,12 +16,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 import scipy.sparse
 
 from ..errors import FileError
+
+_LARGEST = 2 * 10**9  # bytes of a decompressed file
+_AT_A_TIME = 1 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class _Noted:
     arguments: tuple[Any, ...]
     state: Any
 
-    def __new__(cls, *arguments: Any) -> "_Noted":  # pickle does not always call __init__
+    def __new__(cls, *arguments: Any) -> Self:  # pickle does not always call __init__
         self = super().__new__(cls)
         self.arguments, self.state = arguments, None
         return self
@@ -52,6 +55,27 @@ class _Noted:
         """The state by names."""
         parts = self.state if isinstance(self.state, tuple) else (self.state,)  # with __slots__: (dict, dict)
         return {name: value for part in parts if isinstance(part, dict) for name, value in plain(part).items()}
+
+
+class _DictName(_Noted):
+    """`dict`, as a name only: what a `defaultdict` makes."""
+
+
+class _DefaultDict(_Noted):
+    """`collections.defaultdict`, as WHAM's results are: a dict; what it would make of missing keys is never called."""
+
+    content: dict[Any, Any]
+
+    def __new__(cls, *arguments: Any) -> Self:
+        self = super().__new__(cls)
+        self.content = {}
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.content[key] = value
+
+    def value(self, plain: "_Plain") -> dict[Any, Any]:
+        return plain(self.content)
 
 
 class _Encoded(_Noted):
@@ -179,6 +203,9 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): _NdarrayName,
     ("collections", "OrderedDict"): dict,
+    ("collections", "defaultdict"): _DefaultDict,
+    ("__builtin__", "dict"): _DictName,
+    ("builtins", "dict"): _DictName,
     ("__builtin__", "set"): set,
     ("builtins", "set"): set,
     ("chumpy.ch", "Ch"): _ChumpyArray,
@@ -269,7 +296,8 @@ def load_pickle(path: str | Path) -> Any:
     Raises
     ------
     FileError
-        When the file is missing or damaged, or names anything outside the exact allow-list; nothing of it is run.
+        When the file is missing or damaged, larger than 2 GB when decompressed, or names anything outside the exact
+        allow-list; nothing of it is run.
     """
     path = Path(path)
     try:
@@ -277,7 +305,7 @@ def load_pickle(path: str | Path) -> Any:
             start = file.read(1)
             file.seek(0)
             # No pickle begins with an x, but what zlib compressed does: joblib's files may be compressed whole.
-            return _Plain()(_unpickled(io.BytesIO(zlib.decompress(file.read())) if start == b"x" else file))
+            return _Plain()(_unpickled(_decompressed(file, path) if start == b"x" else file))
     except FileNotFoundError:
         raise FileError(f"There is no file {path}.") from None
     except OSError as error:
@@ -301,6 +329,25 @@ def pickled_dict(file: IO[bytes], path: Path) -> dict[Any, Any] | None:
     return None
 
 
+def _decompressed(file: IO[bytes], path: Path) -> IO[bytes]:
+    """What zlib compressed, unless that is more than any motion: a small file could otherwise fill the memory."""
+    whole = io.BytesIO()
+    stream = zlib.decompressobj()
+    while not stream.eof:
+        packed = stream.unconsumed_tail or file.read(_AT_A_TIME)
+        data = stream.decompress(packed, _AT_A_TIME)
+        if not (packed or data or stream.eof):
+            raise EOFError("the file ends too early")
+        whole.write(data)
+        if whole.tell() > _LARGEST:
+            raise FileError(
+                f"The file {path} was refused because it is larger than {_LARGEST / 1e9:g} GB when decompressed, which no "
+                "motion needs; nothing in it was run."
+            )
+    whole.seek(0)
+    return whole
+
+
 def _unpickled(file: IO[bytes]) -> Any:
     """What a pickle holds, its objects noted only."""
     return _Unpickler(_Exact(file)).load()
@@ -311,7 +358,7 @@ def _saying(path: Path) -> Iterator[None]:
     """Turns what a bad pickle in `path` raises into errors of ours."""
     try:
         yield
-    except OSError:
+    except (OSError, FileError):
         raise
     except _Refused as error:
         _log.info("refused %s: %s", path, error)

@@ -13,7 +13,8 @@ class Solution:
     """Where the solver ended; B problems of P parameters."""
 
     x: Tensor  # (B, P)
-    cost: Tensor  # (B,) half the sum of squared residuals, or what a robust loss makes of them
+    # (B,) half the sum of squared residuals, or what a robust loss makes of them; of all problems where they share parameters
+    cost: Tensor
     iterations: int
     converged: Tensor  # (B,) whether the cost had stopped falling when the solver ended
 
@@ -75,6 +76,16 @@ def least_squares(
     tolerance: a problem is done when a step lowers its cost by less than this fraction
     after_iteration: called with the number of iterations done; may raise to stop
 
+    Returns
+    -------
+    Solution
+        The best x of each problem, its cost, and whether it had converged.
+
+    Raises
+    ------
+    ValueError
+        When a lower bound is above the upper one.
+
     Examples
     --------
     >>> least_squares(lambda x: x - target, start, lower=torch.zeros(3)).x
@@ -82,6 +93,8 @@ def least_squares(
     terms = [Block(blocks)] if callable(blocks) else list(blocks)
     lower = x.new_full((x.shape[1],), -torch.inf) if lower is None else lower.to(x)
     upper = x.new_full((x.shape[1],), torch.inf) if upper is None else upper.to(x)
+    if (lower > upper).any():
+        raise ValueError("A lower bound is above the upper one.")
     x = torch.minimum(torch.maximum(x, lower), upper)
     damping = x.new_full((len(x),), 1e-2)
     done = torch.zeros(len(x), dtype=torch.bool, device=x.device)

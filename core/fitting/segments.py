@@ -14,7 +14,6 @@ from ..bodies.rotations import about
 from ..bodies.skin_points import SkinPoints
 
 _LEAST_WEIGHT = 3.0  # of skin that a segment's rotation is read from; less says nothing about it
-_ROUND = 1e-3  # how flat the skin of a segment may be, as a share of its length, before rotation about it is unknown
 
 
 def pose_from_segments(points: SkinPoints, targets: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:

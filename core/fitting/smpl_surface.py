@@ -12,10 +12,9 @@ from torch import Tensor
 
 from ..bodies.smpl import Smpl
 from ..bodies.smpl_joints import N_JOINTS, PARENTS
-from ..errors import InputError
 from .least_squares import Block, least_squares
 from .segments import evenly_spread, segment_rotations
-from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, sampled
+from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, checked_betas, sampled
 
 N_POSE = 3 * N_JOINTS
 CHUNK = 16  # frames at a time: what bounds the memory of the derivatives
@@ -53,9 +52,7 @@ def fit_smpl(
         When the skin has another number of vertices than the body, no frame of it is finite, or betas are not ten.
     """
     report = progress or (lambda fraction, text: None)
-    shape = torch.as_tensor(np.asarray(betas, float).reshape(1, -1), dtype=torch.float32)
-    if shape.shape[1] != smpl.n_betas:
-        raise InputError(f"betas holds {shape.shape[1]} values instead of {smpl.n_betas}.")
+    shape = checked_betas(betas, smpl.n_betas)
     surfaces = checked(skin, smpl.n_skin)
     points = _Points(smpl, evenly_spread(smpl.data.skin_template, POINTS))
     seen = sampled(surfaces, points.ids, report)
@@ -90,7 +87,7 @@ class _Points:
         of_joints = np.flatnonzero(np.diff(data.joint_regressor.tocsc().indptr))
         kept = np.union1d(ids, of_joints)
         self._where = torch.as_tensor(np.searchsorted(kept, ids))
-        self._body = Smpl(
+        self._body = type(body)(
             replace(
                 data,
                 skin_template=data.skin_template[kept],

@@ -27,6 +27,8 @@ SHAPE_FRAMES = 12  # that a shape is fitted to
 CHUNK = 32  # frames at a time: what bounds the memory
 READING = 0.05  # of the time is taken by the first look at all surfaces
 FAILED = 0.06  # metres of a vertex' error beyond which a frame has failed, as Xia et al. 2025 (HSMR) filter their data
+OUTLYING = 2.0  # times the median distance beyond which a frame says nothing about the shape
+BEYOND_THE_WORLD = 1e6  # metres
 BETA_STEP = 0.05  # standard deviations
 N_POSE = len(POSE_NAMES)
 
@@ -50,11 +52,13 @@ class SkelFit:
     failed: np.ndarray  # (F,) frames with a vertex farther than 6 cm, or that were not finite
 
     def __repr__(self) -> str:
-        error = 1e3 * self.vertex_error[~self.failed]
-        return (
-            f"SkelFit({len(self.pose)} frames, {self.failed.sum()} failed, "
-            f"{error.mean() if error.size else float('nan'):.1f} mm)"
-        )
+        return f"SkelFit({len(self.pose)} frames, {self.failed.sum()} failed, {1e3 * self.mean_error:.1f} mm)"
+
+    @property
+    def mean_error(self) -> float:
+        """Mean distance of the skin's vertices from their targets in frames that have not failed, metres."""
+        each = self.vertex_error.mean(1)[~self.failed]
+        return float(each.mean()) if each.size else float("nan")
 
 
 class Surfaces(Protocol):
@@ -102,17 +106,24 @@ def fit_skel(
     n_frames = surfaces.shape[0]
     ids = evenly_spread(skel.data.skin_template, FINE_POINTS)
     few = evenly_spread(skel.data.skin_template[ids], POINTS)
-    coarse, fine = (_Problem(SkinPoints(skel, some, torch.zeros(1)), limits) for some in (ids[few], ids))
+    coarse, fine = (
+        _Problem(SkinPoints(skel, some, torch.zeros(1, dtype=torch.float32)), limits) for some in (ids[few], ids)
+    )
     targets, centre, finite = sampled(surfaces, ids, report)
     chosen = np.flatnonzero(finite)
     if betas is None:
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
-        shape = fine.shape(targets[some], coarse.shape(targets[some][..., few]), FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
+        # Frames that are no body's, as trackers leave them at ends, would pull the shape after them.
+        mean = torch.zeros(1, skel.n_betas, dtype=torch.float32)
+        poses = coarse.pose(targets[some][..., few], mean, tolerance=0.03)
+        miss = coarse.distance(poses, targets[some][..., few], mean)
+        sound = miss <= OUTLYING * miss.median()
+        some, x = some[sound.numpy()], torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
+        x = coarse.shape(targets[some][..., few], x)
+        shape = fine.shape(targets[some], x, FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
     else:
-        shape = torch.as_tensor(np.asarray(betas, float).reshape(-1)[None], dtype=torch.float32)
-        if shape.shape[1] != skel.n_betas:
-            raise InputError(f"betas holds {shape.shape[1]} values instead of {skel.n_betas}.")
+        shape = checked_betas(betas, skel.n_betas)
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
     error = np.full(surfaces.shape[:2], np.inf, np.float32)
     for start in range(0, len(chosen), CHUNK):
@@ -130,6 +141,22 @@ def fit_skel(
     return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
 
 
+def checked_betas(betas: np.ndarray | Tensor, count: int) -> Tensor:
+    """(1, count) betas as float32 on the CPU.
+
+    Raises
+    ------
+    InputError
+        When there are more or fewer, or one is not finite.
+    """
+    values = betas.detach().cpu().numpy() if isinstance(betas, Tensor) else np.asarray(betas, float)
+    if values.size != count:
+        raise InputError(f"betas holds {values.size} values instead of {count}.")
+    if not np.isfinite(values).all():
+        raise InputError("betas holds a value that is not finite.")
+    return torch.as_tensor(values.reshape(1, count), dtype=torch.float32)
+
+
 def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
     """Surfaces (F, N, 3) of a body of `n_skin` vertices.
 
@@ -138,7 +165,9 @@ def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
     InputError
         When there is no frame or another number of vertices.
     """
-    surfaces: Surfaces = skin.detach().cpu().numpy() if isinstance(skin, Tensor) else skin
+    if isinstance(skin, Tensor):
+        skin = skin.detach().cpu().numpy()
+    surfaces: Surfaces = np.asarray(skin) if isinstance(skin, list | tuple) else skin
     if isinstance(surfaces, np.ndarray) and surfaces.ndim == 2:
         surfaces = surfaces[None]
     if len(surfaces.shape) != 3 or surfaces.shape[1:] != (n_skin, 3) or not surfaces.shape[0]:
@@ -168,12 +197,12 @@ def sampled(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> Sampled:
     n_frames = surfaces.shape[0]
     finite = np.zeros(n_frames, bool)
     centre = np.zeros((n_frames, 1, 3))
-    targets = torch.zeros(n_frames, 3, len(ids))
+    targets = torch.zeros(n_frames, 3, len(ids), dtype=torch.float32)
     for start in range(0, n_frames, CHUNK):
         report(READING * start / n_frames, "surface")
         frames = np.arange(start, min(start + CHUNK, n_frames))
         surface = np.asarray(surfaces[frames], np.float64)
-        frames = frames[np.isfinite(surface).all((1, 2))]
+        frames = frames[(np.abs(surface) < BEYOND_THE_WORLD).all((1, 2))]
         surface = surface[frames - start][:, ids]
         finite[frames] = True
         centre[frames] = surface.mean(1, keepdims=True)
@@ -210,7 +239,7 @@ class _Problem:
         like = points.template
         bounds = points.body.limits if limits else np.tile([-np.inf, np.inf], (N_POSE, 1))
         self.low, self.high = (torch.as_tensor(bound, dtype=like.dtype) for bound in bounds.T)
-        likely = torch.zeros(N_POSE)
+        likely = torch.zeros(N_POSE, dtype=like.dtype)
         for k, name in enumerate(POSE_NAMES):
             sigma = _LIKELY.get(name.split("_")[0])
             likely[k] = 0.0 if sigma is None else _TIMID / np.deg2rad(sigma)
@@ -218,7 +247,7 @@ class _Problem:
         self.unit = 1 / (_SKIN * len(points.ids) ** 0.5)
 
     def bounds(self, more: int) -> tuple[Tensor, Tensor]:
-        free = torch.full((more,), torch.inf)
+        free = torch.full((more,), torch.inf, dtype=self.low.dtype)
         return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
 
     def pose(
@@ -242,12 +271,13 @@ class _Problem:
         blocks = [Block(skin, with_derivatives), self._priors()]
         return least_squares(blocks, start, lower=lower, upper=upper, max_iterations=steps, tolerance=tolerance).x
 
-    def shape(self, targets: Tensor, start: Tensor | None = None, steps: int = 25) -> Tensor:
-        """Angles, translations and the shape that all targets (B, 3, n) have in common, (B, 59)."""
+    def distance(self, x: Tensor, targets: Tensor, betas: Tensor) -> Tensor:
+        """(B,) metres that angles and translations x (B, 49) leave between points and targets, in the mean."""
+        return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).norm(dim=1).mean(1)
+
+    def shape(self, targets: Tensor, start: Tensor, steps: int = 25) -> Tensor:
+        """Angles, translations and the shape that all targets (B, 3, n) have in common, (B, 59), from a start (B, 59)."""
         n_betas = self.points.body.n_betas
-        if start is None:
-            mean = targets.new_zeros(1, n_betas)
-            start = torch.cat([self.pose(targets, mean, tolerance=0.03), mean.expand(len(targets), -1)], 1)
 
         def skin(x: Tensor) -> Tensor:
             return self._shaped_skin(x, targets)

@@ -81,6 +81,8 @@ def convert_motion(
     """
     clock = time.perf_counter()
     progress(0.0, "Loading")
+    if to not in _MODELS:
+        raise InputError(f"A motion is converted to {' or '.join(_MODELS)}, not {to}.")
     check_place(output, to)
     source = load_motion(motion, up, person)
     if source.kind == "smplx":
@@ -90,7 +92,7 @@ def convert_motion(
         )
     errors, failed, pelvis = np.zeros(0), np.zeros(0, bool), None
     if source.kind == to:
-        result = resampled(source, fps) if fps else source
+        result = resampled(source, fps) if fps is not None else source
     else:
         files = {"smpl": smpl, "skel": skel}
         body, other = (licensed_body(files[k], _MODELS[k], source.gender, f"--{k}") for k in (source.kind, to))
@@ -100,14 +102,14 @@ def convert_motion(
                 "a skin of its own topology."
             )
         source = load_motion(motion, up, person, _pelvis(body, source.betas))
-        if fps:
+        if fps is not None:
             source = resampled(source, fps)
         skin, stage = _Skin(body, source), part(progress, 0.05, 1.0)
         if to == "skel":
             fit: Any = fit_skel(skin, other, progress=stage)
         else:  # shapes of SKEL are SMPL's
             fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
-        failed, errors = fit.failed, fit.vertex_error[~fit.failed]
+        failed, errors = fit.failed, fit.vertex_error.mean(1)[~fit.failed]
         result = replace(source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender)
         pelvis = _pelvis(other, result.betas)
     save_motion(result, output, pelvis)

@@ -187,6 +187,21 @@ def test_models_of_a_folder(tmp_path, capfd):
     assert "- SMPL-H " in shown
 
 
+def test_models_go_on_where_a_path_is_missing(tmp_path, capfd):
+    (tmp_path / "good").mkdir()
+    np.savez(tmp_path / "good" / "other.npz", a=np.zeros(3))
+    typo = tmp_path / "typo"
+    (tmp_path / "no_model").write_text("text")
+    paths = [tmp_path / "good", typo, tmp_path / "typo.pkl", tmp_path / "no_model", "open-smpl-male"]
+    _, (other, folder, file, text, body, *_) = models_in(paths, capfd)
+    assert other["name"] == "other"
+    for path, answer in ((typo, folder), (tmp_path / "typo.pkl", file)):
+        assert not answer["found"]
+        assert answer["what"].startswith(f"There is no file or folder {path}: ")
+    assert "There is no" not in text["what"]
+    assert "There is no" not in body["what"]
+
+
 def test_job_from_files(tmp_path, capfd):
     arguments, result = tmp_path / "arguments.npz", tmp_path / "result.npz"
     jobs.write_values(arguments, {"a": np.arange(3)})

@@ -9,6 +9,7 @@ import pytest
 import torch
 from osteon.core import cli, jobs
 from osteon.core.anatomy.joints import POSE_NAMES
+from osteon.core.errors import InputError
 from osteon.core.exchange.motion import Motion
 from osteon.core.exchange.motion_files import load_motion, save_motion
 
@@ -122,6 +123,9 @@ def test_missing_models_are_asked_for(arguments, tmp_path, capfd):
     line = refused(arguments[:6], capfd)
     assert "--skel" in line
     assert "https://skel.is.tue.mpg.de" in line
+    for name in ("typo", "typo.pkl"):
+        line = refused([*arguments[:5], str(tmp_path / name)], capfd)
+        assert f"There is no file or folder {tmp_path / name}: " in line
     (tmp_path / "empty").mkdir()
     line = refused([*arguments[:5], str(tmp_path / "empty")], capfd)
     assert "no male SMPL or SMPL-H model" in line
@@ -138,6 +142,7 @@ def test_the_wrong_model_is_refused(arguments, amass, model_folder, tmp_path, ca
 
 def test_another_topology_is_refused(arguments, amass, capfd):
     assert "skin vertices" in refused([*arguments[:6], "--skel", "open-male"], capfd)
+    assert "skin vertices" in refused([*arguments[:5], "open-smpl-male", *arguments[6:]], capfd)
     save_motion(replace(walk(2), kind="smplx"), amass)
     line = refused(arguments, capfd)
     assert "10475 vertices" in line
@@ -146,16 +151,35 @@ def test_another_topology_is_refused(arguments, amass, capfd):
 
 def test_what_cannot_be_written_is_said_before_the_work(arguments, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("osteon.core.jobs.convert.load_motion", lambda *args: pytest.fail("the work began"))
-    for name, words in (("walk.bvh", "ends in .npz or .pkl"), ("nowhere/walk.npz", "cannot be written")):
+    (tmp_path / "f.npz").mkdir()
+    for name, words in (
+        ("walk.bvh", "ends in .npz or .pkl"),
+        ("nowhere/walk.npz", "cannot be written"),
+        ("f.npz", "a folder"),
+    ):
         assert words in refused([*arguments[:3], str(tmp_path / name), *arguments[4:]], capfd)
 
 
 def test_wrong_usage(arguments, capfd):
-    for more in (["--fps", "0"], ["--up", "x"]):
-        assert cli.main([*arguments, *more]) == 2
-    assert "no number of frames a second" in capfd.readouterr().err
+    assert cli.main([*arguments, "--up", "x"]) == 2
+    capfd.readouterr()
+    for rate in ("0", "abc", "nan"):
+        assert cli.main([*arguments, "--fps", rate]) == 2
+        assert f"argument --fps: {rate} is no number of frames a second" in capfd.readouterr().err
     assert cli.main(["convert", "--help"]) == 0
     assert "example: osteon convert walk_poses.npz" in capfd.readouterr().out.replace("\n", " ")
+
+
+def test_the_job_refuses_what_the_command_line_would(arguments, tmp_path, monkeypatch):
+    save_motion(replace(walk(2), kind="skel", poses=np.zeros((2, 46))), tmp_path / "skel.npz")
+    names = ("output", "smpl", "skel")
+    values = dict(zip(names, (arguments[3], arguments[5], arguments[7]), strict=True))
+    for motion in (arguments[1], str(tmp_path / "skel.npz")):
+        with pytest.raises(InputError, match="cannot have 0 frames a second"):
+            jobs.run("convert_motion", values | {"motion": motion, "fps": 0})
+    monkeypatch.setattr("osteon.core.jobs.convert.load_motion", lambda *args: pytest.fail("the work began"))
+    with pytest.raises(InputError, match="to skel or smpl, not stl"):
+        jobs.run("convert_motion", values | {"motion": arguments[1], "to": "stl"})
 
 
 def test_the_job_reports_progress(arguments):

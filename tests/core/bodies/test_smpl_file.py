@@ -170,6 +170,16 @@ def test_the_gender_is_told_by_the_name(path, gender, smpl):
     assert smpl_from_content(smpl, Path(path)).gender == gender
 
 
+@pytest.mark.parametrize("said", ["Female", "f", b"female", "b'female'", np.array(["female"]), np.array(b"FEMALE")])
+def test_the_gender_is_told_by_the_content_however_it_is_written(said, smpl):
+    assert smpl_from_content(smpl | {"gender": said}, Path("SMPL_MALE.pkl")).gender == "female"
+
+
+@pytest.mark.parametrize("said", ["", None, "unknown", 3, np.array([]), [[1], [1, 2]]])
+def test_where_the_content_says_no_gender_the_name_does(said, smpl):
+    assert smpl_from_content(smpl | {"gender": said}, Path("SMPL_MALE.pkl")).gender == "male"
+
+
 def test_old_files_with_chumpy_load(tmp_path):
     model = make_smpl_model(21, "male")
     write_chumpy_pickle(model, tmp_path / "basicmodel_m_lbs_10_207_0_v1.0.0.pkl", nv=300)

@@ -148,6 +148,12 @@ def test_trackers_say_neither_gender_nor_rate(layout, tmp_path):
     same(load_motion(written(tmp_path / "people.pkl", NAMELESS[layout](m))), m)
 
 
+def test_matrices_of_one_frame_are_in_the_axes_of_a_camera_too(tmp_path):
+    m = replace(motion(), gender="neutral")
+    found = load_motion(written(tmp_path / "one.npz", in_frames(matrices(m), 0)))
+    same(found, replace(m, poses=m.poses[:1], trans=m.trans[:1]))
+
+
 def test_a_person_of_a_tracker_is_chosen_and_its_gaps_are_filled(tmp_path):
     m = replace(motion(), gender="neutral")
     path = written(tmp_path / "people.pkl", tracked(m))
@@ -163,6 +169,29 @@ def test_a_person_of_a_tracker_is_chosen_and_its_gaps_are_filled(tmp_path):
         load_motion(written(tmp_path / "one.npz", amass(m)), person=1)
 
 
+def test_lost_tracks_are_not_believed(tmp_path):
+    """4D-Humans goes on with a copy of where a track was last, first or last in its lists, and says since when."""
+    m = replace(motion(frames=6), gender="neutral")
+    lost = {3: {2, 5}, 7: {0, 3, 4, 5}}  # by track; 7 is seen in two frames, 3 in four
+    frames = {}
+    for k in range(6):
+        tracks = [3, 7][:: 1 if k % 2 else -1]
+        shown = [in_frames(matrices(m), 0 if k in lost[track] else k) for track in tracks]
+        frames[f"{k:06d}.jpg"] = {
+            "time": k,
+            "tid": tracks,
+            "smpl": [{n: p[n] for n in ("global_orient", "body_pose", "betas")} for p in shown],
+            "camera": [p["pred_cam_t_full"] for p in shown],
+            "tracked_time": [int(k in lost[track]) for track in tracks],
+        }
+    path = written(tmp_path / "people.pkl", frames)
+    found = load_motion(path)
+    assert len(found) == 5  # person 3, without the lost end
+    np.testing.assert_allclose(found.trans, m.trans[:5], atol=1e-6)  # of even steps, which the gap is filled with
+    np.testing.assert_allclose(found.poses[[0, 1, 3, 4]], m.poses[[0, 1, 3, 4]], atol=1e-6)
+    np.testing.assert_allclose(load_motion(path, person=7).poses, m.poses[1:3], atol=1e-6)
+
+
 def test_a_person_of_hsmr_is_one_frame(tmp_path):
     m = motion("skel")
     c = in_camera(m)
@@ -175,6 +204,18 @@ def test_a_person_of_hsmr_is_one_frame(tmp_path):
 def test_smplx_is_told_from_smpl(tmp_path):
     m = motion("smplx", fps=120.0)
     same(load_motion(written(tmp_path / "x.npz", amass_smplx(m))), m)
+
+
+@pytest.mark.parametrize("face", ["jaw_pose", "expression", "leye_pose", "pose_jaw"])
+def test_parts_of_a_body_with_a_face_are_smplx(face, tmp_path):
+    m = motion(fps=120.0)
+    content = {"global_orient": m.poses[:, :3], "body_pose": m.poses[:, 3:66], "betas": m.betas, "transl": m.trans}
+    content |= {"gender": "female", "fps": 120.0}
+    same(load_motion(written(tmp_path / "body.npz", content)), m)
+    same(load_motion(written(tmp_path / "x.npz", content | {face: np.zeros((F, 3))})), replace(m, kind="smplx"))
+    same(load_motion(written(tmp_path / "none.pkl", content | {face: None})), m)
+    content["body_pose"] = m.poses[:, 3:]
+    same(load_motion(written(tmp_path / "smpl.npz", content | {face: np.zeros((F, 3))})), m)
 
 
 @pytest.mark.parametrize("layout", [amass, plain_smpl])

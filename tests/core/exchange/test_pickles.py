@@ -1,6 +1,8 @@
 """Pickled model files are read, and nothing in them is run."""
 
 import pickle
+import zlib
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +101,9 @@ def test_crafted_objects_reach_no_compiled_code(what, tmp_path):
         load_pickle(path)
 
 
-@pytest.mark.parametrize("name", ["numpy dtype", "_codecs encode", "numpy ndarray"])
+@pytest.mark.parametrize(
+    "name", ["numpy dtype", "_codecs encode", "numpy ndarray", "collections defaultdict", "builtins dict"]
+)
 def test_no_file_changes_what_stands_for_a_name(name, tmp_path):
     path = tmp_path / "state.pkl"
     path.write_bytes(b"\x80\x02c" + name.replace(" ", "\n").encode() + b"\n(N}X\x07\0\0\0__doc__K\x01stb.")
@@ -161,6 +165,51 @@ def test_arrays_of_every_protocol_load(protocol, tmp_path):
     assert content["t"] == ("x", [1, True, None])
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_defaultdict_is_read_as_a_dict(protocol, tmp_path):
+    """WHAM writes its people so."""
+    value = defaultdict(dict)
+    value[3]["pose"] = np.arange(3.0)
+    value[1]["list"] = defaultdict(list, a=[value[3]])
+    path = tmp_path / "wham_output.pkl"
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    with pytest.raises(FileError, match=r"refused.*the name (__builtin__|builtins)\.list"):
+        load_pickle(path)
+    value[1]["list"] = defaultdict(dict, a=[value[3]])
+    path.write_bytes(pickle.dumps(value, protocol=protocol))
+    content = load_pickle(path)
+    assert type(content) is dict
+    assert type(content[1]["list"]) is dict
+    assert np.array_equal(content[3]["pose"], np.arange(3.0))
+    assert content[1]["list"]["a"][0] is content[3]
+    assert 2 not in content
+
+
+HOSTILE_DICTS = {
+    "a factory off the list": b"ccollections\ndefaultdict\n(cos\nsystem\ntR.",
+    "a method": b"\x80\x04\x8c\x0bcollections\x8c\x14defaultdict.fromkeys\x93.",
+    "its factory called": b"ccollections\ndefaultdict\n(tR(S'__missing__'\ncos\nsystem\nu.",
+    "dict called": b"cbuiltins\ndict\n(tR.",
+    "dict itself": b"(dS'a'\ncbuiltins\ndict\ns.",
+    "a class as a key": b"ccollections\ndefaultdict\n(tR(cbuiltins\ndict\nI1\nu.",
+    "state off the list": b"ccollections\ndefaultdict\n(tR(dS'content'\ncos\nsystem\nsb.",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_DICTS)
+def test_hostile_dicts_are_refused(what, tmp_path):
+    path = tmp_path / "bad.pkl"
+    path.write_bytes(HOSTILE_DICTS[what])
+    with pytest.raises(FileError, match="refused"):
+        load_pickle(path)
+
+
+def test_the_state_of_a_defaultdict_is_not_its_content(tmp_path):
+    path = tmp_path / "state.pkl"
+    path.write_bytes(b"ccollections\ndefaultdict\n(tR(dS'content'\nI1\nsS'value'\nI2\nsb.")
+    assert load_pickle(path) == {}
+
+
 @pytest.mark.parametrize("form", ["plain", "compressed"])
 def test_files_of_joblib_load_without_joblib(form):
     content = load_pickle(FILES / f"joblib_{form}.pkl")  # made by joblib 1.6.0, the first with protocol 5
@@ -170,6 +219,23 @@ def test_files_of_joblib_load_without_joblib(form):
     assert person["empty"].shape == (0, 3)
     assert np.array_equal(person["list"][0], np.eye(3))
     assert person["list"][1:] == ["text", 2.5]
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.pkl"
+    content = pickle.dumps({"a": np.zeros(10**6)})
+    path.write_bytes(zlib.compress(content))
+    assert load_pickle(path)["a"].shape == (10**6,)
+    monkeypatch.setattr("osteon.core.exchange.pickles._LARGEST", len(content))
+    assert load_pickle(path)["a"].shape == (10**6,)
+    monkeypatch.setattr("osteon.core.exchange.pickles._LARGEST", len(content) - 1)
+    with pytest.raises(
+        FileError, match=r"bomb\.pkl was refused because it is larger than 0\.008.* GB when decompressed"
+    ):
+        load_pickle(path)
+    path.write_bytes(zlib.compress(content)[:-9])
+    with pytest.raises(FileError, match="damaged"):
+        load_pickle(path)
 
 
 @pytest.mark.parametrize("size", [4, -2, 10**14])

@@ -60,6 +60,38 @@ def test_frames_that_cannot_be_fitted_are_marked(body):
     assert np.isfinite(fit.pose).all()
 
 
+@pytest.mark.parametrize("frame", [0, -1])
+@pytest.mark.parametrize("how", ["zero", "noise", "far"])
+def test_one_bad_frame_spoils_no_other(body, frame, how):
+    _, betas, _, skin = posed(body, 8, seed=7)
+    rng = np.random.default_rng(0)
+    bad = {"zero": 0 * skin[0], "noise": torch.as_tensor(rng.standard_normal(skin[0].shape)), "far": skin[0] * 1e300}
+    skin[frame] = bad[how]
+    fit = fit_skel(skin, body)
+    assert fit.failed[frame]
+    assert fit.failed.sum() == 1
+    assert fit.mean_error < 5e-4
+    assert np.abs(fit.betas - betas.numpy()).max() < 0.05
+
+
+def test_betas_may_be_any_tensor(body):
+    _, betas, _, skin = posed(body, 1, seed=8)
+    assert fit_skel(skin, body, betas.requires_grad_()).mean_error < 5e-4
+    with pytest.raises(InputError, match="finite"):
+        fit_skel(skin, body, np.full(10, np.nan))
+    with pytest.raises(InputError, match="3 values instead of 10"):
+        fit_skel(skin, body, np.zeros(3))
+
+
+def test_the_default_precision_does_not_matter(body):
+    _, _, _, skin = posed(body, 1, seed=9)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert fit_skel(skin, body).mean_error < 5e-4
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_the_root_turns_on_without_jumps(body):
     turns = np.linspace(0, 4 * np.pi, 60)
     q = np.zeros((60, 46))
