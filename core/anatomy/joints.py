@@ -31,8 +31,9 @@ def _spine(stem: str) -> tuple[str, ...]:
     return _names(stem, "bending", "extension", "twist")
 
 
-# The z axis of OpenSim's offset frames, R = Rx Ry Rz of their orientation angles.
 SIDES = "r", "l"  # the order of what comes in pairs
+
+# The z axis of OpenSim's offset frames, R = Rx Ry Rz of their orientation angles.
 _ANKLE_AXIS = (-0.105014021013, -0.174021836352, 0.979126373796)
 _SUBTALAR_AXIS_R = (0.787179996089, 0.604747199495, -0.120948247029)
 _SUBTALAR_AXIS_L = (-0.787179996089, -0.604747198407, -0.120948252472)

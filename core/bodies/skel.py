@@ -18,7 +18,7 @@ from .followers import Followers
 from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
-from .tensors import Constants, check_rows
+from .tensors import Constants, check_counts, check_rows
 
 N_POSE = len(POSE_NAMES)
 
@@ -159,9 +159,7 @@ class Skel:
                 shape = tuple(joint_offsets.shape)
                 raise InputError(f"joint_offsets has the shape {shape} instead of (batch, {N_JOINTS}, 3).")
             joint_offsets = joint_offsets.to(pose)
-        for name, value in (("betas", betas), ("trans", trans), ("joint_offsets", joint_offsets)):
-            if value is not None and len(value) not in (1, batch):
-                raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+        check_counts(batch, betas=betas, trans=trans, joint_offsets=joint_offsets)
         rest = self._rest(c, betas, joint_offsets)
         local, offset = self._local(c, pose, rest)
         rotation, position = _chain(local, offset)

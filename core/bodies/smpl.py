@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
 from .rotations import quaternion, rotation_less_identity
 from .skinning import ancestors, blend, chain, skinning
 from .smpl_file import N_BETAS, SmplData, write_smpl
 from .smpl_joints import JOINT_NAMES, N_JOINTS, PARENTS, POSE_NAMES
-from .tensors import Constants, check_rows
+from .tensors import Constants, check_counts, check_rows
 
 
 @dataclass(frozen=True)
@@ -100,15 +99,12 @@ class Smpl:
             When a shape or type is wrong.
         """
         check_rows(pose, "pose", len(POSE_NAMES))
-        batch = len(pose)
         c = self._on(pose)
         betas = self._shape_of(pose, betas)
         if trans is None:
             trans = pose.new_zeros(1, 3)
         check_rows(trans, "trans", 3)
-        for name, value in (("betas", betas), ("trans", trans)):
-            if len(value) not in (1, batch):
-                raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+        check_counts(len(pose), betas=betas, trans=trans)
         turns = quaternion(pose.unflatten(1, (N_JOINTS, 3)))
         excess = rotation_less_identity(turns)
         rest, offset = c.joints(betas)

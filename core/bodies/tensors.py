@@ -24,6 +24,18 @@ def check_rows(value: Tensor, name: str, columns: int) -> None:
         raise InputError(f"{name} has the shape {tuple(value.shape)} instead of (batch, {columns}).")
 
 
+def check_counts(batch: int, **values: Tensor | None) -> None:
+    """Makes sure that each value has one row for all poses of a batch, or one for each; None is left out.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, value in values.items():
+        if value is not None and len(value) not in (1, batch):
+            raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+
+
 class Constants(Generic[T]):
     """What a body computes with, made once for every precision and device.
 
