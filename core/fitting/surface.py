@@ -18,6 +18,7 @@ from ..bodies.skin_points import SkinPoints
 from ..errors import InputError
 from .least_squares import Block, least_squares
 from .segments import evenly_spread, pose_from_segments
+from .smoothing import smoothed
 
 Progress = Callable[[float, str], None]
 
@@ -25,7 +26,7 @@ POINTS, FINE_POINTS = 600, 3500  # skin vertices that a pose is fitted to, and m
 FINE_STEPS, FINE_SHAPE_STEPS = 1, 3
 SHAPE_FRAMES = 12  # that a shape is fitted to
 CHUNK = 32  # frames at a time: what bounds the memory
-READING = 0.05  # of the time is taken by the first look at all surfaces
+READING, SMOOTHING = 0.05, 0.2  # of the time are taken by the first look at all surfaces, and by making poses smooth
 FAILED = 0.06  # metres of a vertex' error beyond which a frame has failed, as Xia et al. 2025 (HSMR) filter their data
 OUTLYING = 2.0  # times the median distance beyond which a frame says nothing about the shape
 BEYOND_THE_WORLD = 1e6  # metres
@@ -78,6 +79,7 @@ def fit_skel(
     betas: np.ndarray | Tensor | None = None,
     *,
     limits: bool = True,
+    smoothness: float = 0.0,
     progress: Progress | None = None,
 ) -> SkelFit:
     """Fits a SKEL body to surfaces in its own topology.
@@ -89,12 +91,14 @@ def fit_skel(
     skel: the body
     betas: (10,) its shape; one for the whole sequence is solved for when None
     limits: whether angles stay within two degrees of the body's limits; else they go as far as the surface asks
+    smoothness: how much a change of an angle's velocity by ten degrees a frame counts beside skin that is a centimetre off;
+        0 fits each frame for itself
     progress: called with a fraction of 1 and what is being done; may raise to stop
 
     Raises
     ------
     InputError
-        When the skin has another number of vertices than the body, or no frame of it is finite.
+        When `smoothness` is negative, the skin has another number of vertices than the body, or no frame of it is finite.
 
     Examples
     --------
@@ -102,6 +106,8 @@ def fit_skel(
     >>> fit.pose[:, POSE_NAMES.index("knee_angle_r")], fit.vertex_error.mean()
     """
     report = progress or (lambda fraction, text: None)
+    if not 0 <= smoothness < np.inf:
+        raise InputError(f"smoothness is {smoothness:g}: give 0 for none, or a positive number, such as 1.")
     surfaces = checked(skin, skel.n_skin)
     n_frames = surfaces.shape[0]
     ids = evenly_spread(skel.data.skin_template, FINE_POINTS)
@@ -127,18 +133,33 @@ def fit_skel(
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
     error = np.full(surfaces.shape[:2], np.inf, np.float32)
     for start in range(0, len(chosen), CHUNK):
-        report(READING + (1 - READING) * start / len(chosen), "pose")
+        report(READING + (1 - READING - SMOOTHING * bool(smoothness)) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
         x = coarse.pose(targets[frames][..., few], shape)
         q, t = fine.pose(targets[frames], shape, x, FINE_STEPS).split([N_POSE, 3], 1)
-        own = skel(q, shape, t).skin
-        assert own is not None
-        surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
-        error[frames] = np.linalg.norm(own.numpy() - surface, axis=2)
+        if not smoothness:
+            error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
+    if smoothness:
+        pose, trans = coarse.smoothed(pose, trans, shape, finite, smoothness)
+        for start in range(0, len(chosen), CHUNK):
+            report(1 - SMOOTHING * (1 - start / len(chosen)), "smoothing")
+            frames = chosen[start : start + CHUNK]
+            q, t = torch.as_tensor(pose[frames]).float(), torch.as_tensor(trans[frames] - centre[frames, 0]).float()
+            error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
     report(1.0, "pose")
     return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
+
+
+def _distance(
+    skel: Skel, pose: Tensor, betas: Tensor, trans: Tensor, surfaces: Surfaces, frames: np.ndarray, centre: np.ndarray
+) -> np.ndarray:
+    """(B, N) metres between the body's skin about the middles (F, 1, 3) of the surfaces and those of frames (B,)."""
+    own = skel(pose, betas, trans).skin
+    assert own is not None
+    surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
+    return np.linalg.norm(own.numpy() - surface, axis=2)
 
 
 def checked_betas(betas: np.ndarray | Tensor, count: int) -> Tensor:
@@ -270,6 +291,31 @@ class _Problem:
         lower, upper = self.bounds(3)
         blocks = [Block(skin, with_derivatives), self._priors()]
         return least_squares(blocks, start, lower=lower, upper=upper, max_iterations=steps, tolerance=tolerance).x
+
+    def smoothed(
+        self, pose: np.ndarray, trans: np.ndarray, betas: Tensor, known: np.ndarray, smoothness: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Angles (F, 46) and translations (F, 3) of frames one after the other, smooth over time; see `smoothing`."""
+        priors = self._priors().derivatives
+        assert priors is not None
+
+        def information(frames: np.ndarray) -> np.ndarray:
+            found = []
+            for some in np.array_split(frames, -(-len(frames) // CHUNK)):
+                q = torch.as_tensor(pose[some]).to(self.low)
+                x = torch.cat([q, torch.zeros_like(q[:, :3])], 1)
+                _, skin = self.points.with_derivatives(q, betas, x[:, N_POSE:])
+                columns = torch.cat([skin.flatten(2) * self.unit, priors(x)[1]], 2)
+                found.append((columns @ columns.mT).double().numpy())
+            return np.concatenate(found)
+
+        pose = pose.copy()
+        pose[known, :3] = np.unwrap(pose[known, :3], axis=0)
+        x = smoothed(np.concatenate([pose, trans], 1), information, known, N_POSE, smoothness)
+        lower, upper = (bound.double().numpy() for bound in self.bounds(3))
+        x = x.clip(lower, upper)
+        x[:, :3] -= 2 * np.pi * np.trunc(x[:, :3] / (2 * np.pi))
+        return x[:, :N_POSE], x[:, N_POSE:]
 
     def distance(self, x: Tensor, targets: Tensor, betas: Tensor) -> Tensor:
         """(B,) metres that angles and translations x (B, 49) leave between points and targets, in the mean."""

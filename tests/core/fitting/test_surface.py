@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from osteon.core.anatomy.joints import POSE_NAMES
 from osteon.core.bodies.load import load_body
 from osteon.core.errors import InputError
 from osteon.core.fitting.least_squares import jacobian
@@ -164,3 +165,58 @@ def test_surfaces_are_asked_for_a_few_frames_at_a_time(body):
     assert np.array_equal(fit.pose, expected.pose)
     assert np.array_equal(fit.vertex_error, expected.vertex_error)
     assert asked == [5, 4]
+
+
+def test_smoothness_takes_out_what_trembles_and_keeps_the_motion(body):
+    """A swinging leg and a turn, of a body whose shape changes from frame to frame as no body's does."""
+    generator = np.random.default_rng(3)
+    frames = 40
+    q = np.zeros((frames, 46))
+    for name, size, phase in (("hip_flexion_r", 0.5, 0.0), ("knee_angle_r", 0.6, 0.8), ("lumbar_extension", 0.1, 0.3)):
+        q[:, POSE_NAMES.index(name)] = size * (1 + np.sin(np.arange(frames) / 6 + phase)) / 2
+    q[:, 2] = np.linspace(5.8, 6.8, frames)  # over a whole turn
+    skin = body(torch.as_tensor(q)).skin.numpy()
+    tremble = generator.normal(0, 0.2, (frames, 10))
+    skin = skin + np.einsum("nck,fk->fnc", body.data.shapedirs, tremble)
+    skin[7, 0] = np.nan
+    rough, smooth = (fit_skel(skin, body, np.zeros(10), smoothness=s) for s in (0.0, 1.0))
+    known = np.arange(frames) != 7
+    errors, second = [], []
+    for fit in (rough, smooth):
+        off = fit.pose - q
+        off[:, :3] -= 2 * np.pi * np.round(off[:, :3] / (2 * np.pi))
+        errors.append(np.degrees(np.sqrt((off[known] ** 2).mean())))
+        second.append(np.degrees(np.abs(np.diff(off[8:], 2, axis=0)).mean()))
+    assert second[1] < 0.1 * second[0]
+    assert errors[1] < 0.6 * errors[0]
+    assert smooth.vertex_error[known].mean() < rough.vertex_error[known].mean() + 0.002
+    assert np.flatnonzero(smooth.failed).tolist() == [7]
+    assert np.abs(smooth.pose).max() <= 2 * np.pi
+
+
+def test_smoothing_in_windows_is_smoothing_at_once(monkeypatch):
+    from osteon.core.fitting import smoothing
+
+    generator = np.random.default_rng(0)
+    x, root = generator.normal(0, 0.05, (100, 4)).cumsum(0), generator.normal(0, 1, (100, 4, 4))
+    known = np.ones(100, bool)
+    known[[0, 30, 31]] = False
+    information = (root @ root.transpose(0, 2, 1) + np.eye(4))[:]
+    at_once = smoothing.smoothed(x, lambda frames: information[frames], known, 3, 0.05)
+    # What it should be, by dense algebra.
+    matrix, right = np.zeros((400, 400)), np.zeros(400)
+    for k in np.flatnonzero(known):
+        own = slice(4 * k, 4 * k + 4)
+        matrix[own, own], right[own] = information[k], information[k] @ x[k]
+    bend = np.zeros((98, 100))
+    for k in range(98):
+        bend[k, k : k + 3] = 1, -2, 1
+    unit = np.array([smoothing.ANGLE] * 3 + [smoothing.PLACE])
+    matrix += np.kron(bend.T @ bend, np.diag((0.05 / unit) ** 2))
+    expected = np.linalg.solve(matrix, right).reshape(100, 4)
+    np.testing.assert_allclose(at_once[known], expected[known], atol=1e-5)
+    np.testing.assert_array_equal(at_once[~known], x[~known])
+    monkeypatch.setattr(smoothing, "WINDOW", 20)
+    monkeypatch.setattr(smoothing, "OVERLAP", 30)
+    windows = smoothing.smoothed(x, lambda frames: information[frames], known, 3, 0.05)
+    np.testing.assert_allclose(windows, at_once, atol=1e-3)
