@@ -15,11 +15,12 @@ def register():
     import bpy
 
     from . import preferences
-    from .operators import add_body, image_to_skeleton, long_work
+    from .operators import add_body, convert_to_skel, image_to_skeleton, import_motion, long_work, show_errors
     from .panels import main
 
     with ExitStack() as stack:
-        for module in (preferences, long_work, add_body, image_to_skeleton, main):
+        verbs = add_body, image_to_skeleton, convert_to_skel, import_motion, show_errors
+        for module in (preferences, long_work, *verbs, main):
             for cls in module.CLASSES:
                 bpy.utils.register_class(cls)
                 stack.callback(bpy.utils.unregister_class, cls)

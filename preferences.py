@@ -1,8 +1,29 @@
-"""Where the user's licensed model files are."""
+"""Where the user's licensed model files are, and what was found there."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
+
+if TYPE_CHECKING:
+    from .core.bodies.licensed import Examined
+
+# What the last check found; None before there was one. Reading models takes seconds, so drawing never does it.
+_examined: "list[Examined] | None" = None
+
+
+def _forget(self: object, context: bpy.types.Context) -> None:
+    global _examined
+    _examined = None
+
+
+def _file(name: str) -> object:
+    return bpy.props.StringProperty(
+        name=f"SKEL {name.title()}",
+        description=f"The file skel_{name}.pkl, licensed to you, if it is not in the folder",
+        subtype="FILE_PATH",
+        update=_forget,
+    )
 
 
 class OSTEON_AP_preferences(bpy.types.AddonPreferences):
@@ -10,23 +31,77 @@ class OSTEON_AP_preferences(bpy.types.AddonPreferences):
 
     bl_idname = __package__
 
-    skel_female: bpy.props.StringProperty(
-        name="SKEL Female", description="The file skel_female.pkl, licensed to you", subtype="FILE_PATH"
+    models: bpy.props.StringProperty(
+        name="Models",
+        description="The folder with the SKEL, SMPL and STAR files that are licensed to you, as they were downloaded",
+        subtype="DIR_PATH",
+        update=_forget,
     )
-    skel_male: bpy.props.StringProperty(
-        name="SKEL Male", description="The file skel_male.pkl, licensed to you", subtype="FILE_PATH"
-    )
+    skel_female: _file("female")
+    skel_male: _file("male")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        layout.label(text="Osteon ships open bodies. SKEL models are licensed to each user, at skel.is.tue.mpg.de:")
+        layout.label(
+            text="Osteon ships open bodies. SKEL, SMPL and STAR models are licensed to each user by their makers:"
+        )
+        row = layout.row()
+        row.prop(self, "models")
+        row.label(icon=_mark(self.models, Path.is_dir))
         for name in ("skel_female", "skel_male"):
-            path = getattr(self, name)
             row = layout.row()
             row.prop(self, name)
-            found = bool(path) and Path(bpy.path.abspath(path)).is_file()
-            row.label(icon="CHECKMARK" if found else "ERROR" if path else "BLANK1")
+            row.label(icon=_mark(getattr(self, name), Path.is_file))
+        layout.operator(OSTEON_OT_check_models.bl_idname, icon="VIEWZOOM")
+        if _examined is None:
+            return
+        column = layout.column(align=True)
+        for model in _examined:
+            row = column.row()
+            row.label(text=model.path.name, icon="CHECKMARK" if model.kind else "ERROR")
+            row.label(text=model.what)
+        for kind, files, site in missing():
+            row = column.row()
+            row.label(text=f"{kind} is missing", icon="BLANK1")
+            row.label(text=files)
+            row.operator("wm.url_open", text=site, icon="URL").url = f"https://{site}"
+
+
+class OSTEON_OT_check_models(bpy.types.Operator):
+    """Read your model files, and list which are found and sound and which are missing"""
+
+    bl_idname = "osteon.check_models"
+    bl_label = "Check Models"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return preferences(context) is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        global _examined
+        from .core.bodies.licensed import examine, model_files
+
+        settings, folder = preferences(context), models_folder(context)
+        named = [Path(bpy.path.abspath(path)) for path in (settings.skel_female, settings.skel_male) if path]
+        files = [path for path in named if path.is_file()] + (model_files(folder) if folder else [])
+        _examined = [examine(path) for path in dict.fromkeys(files)]
+        sound = sum(bool(model.kind) for model in _examined)
+        self.report({"INFO"}, f"{sound} of {len(_examined)} files are sound models")
+        return {"FINISHED"}
+
+
+def missing() -> list[tuple[str, str, str]]:
+    """Kind, files and site of the models that the last check did not find."""
+    from .core.bodies.load import LICENSED
+
+    found = {model.kind for model in _examined or ()}
+    return [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
+
+
+def _mark(path: str, exists) -> str:
+    return "BLANK1" if not path else "CHECKMARK" if exists(Path(bpy.path.abspath(path))) else "ERROR"
 
 
 def preferences(context: bpy.types.Context) -> OSTEON_AP_preferences | None:
@@ -35,4 +110,11 @@ def preferences(context: bpy.types.Context) -> OSTEON_AP_preferences | None:
     return addon.preferences if addon else None
 
 
-CLASSES = (OSTEON_AP_preferences,)
+def models_folder(context: bpy.types.Context) -> Path | None:
+    """The folder of the user's models, None where none is set or it is not there."""
+    path = getattr(preferences(context), "models", "")
+    folder = Path(bpy.path.abspath(path)) if path else None
+    return folder if folder and folder.is_dir() else None
+
+
+CLASSES = (OSTEON_AP_preferences, OSTEON_OT_check_models)

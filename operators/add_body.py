@@ -17,6 +17,14 @@ class OSTEON_OT_add_body(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     body: body_property("The body to add")
+    joints: bpy.props.EnumProperty(
+        name="Joints",
+        description="What moves the body",
+        items=(
+            ("SKEL", "SKEL", "The joints of a skeleton with its bones, whose channels are the joint angles"),
+            ("SMPL", "SMPL", "SMPL's 24 ball joints and no bones, as a body from elsewhere that Convert to SKEL takes"),
+        ),
+    )
     betas: bpy.props.FloatVectorProperty(
         name="Shape",
         description="Shape of the body in standard deviations from the mean, the most telling component first",
@@ -72,9 +80,12 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         import torch
 
         from ..core.bodies.load import load_skel
+        from ..core.bodies.open_smpl import smpl_from_skel
+        from ..core.bodies.smpl import Smpl
         from ..core.bodies.stature import betas_for
         from ..scene.axes import to_blender
         from ..scene.body import add_body
+        from ..scene.smpl import add_smpl_body
 
         body = load_skel(body_file(context, self.body))
         betas = torch.tensor([list(self.betas)], dtype=torch.float64)[:, : body.n_betas]
@@ -85,13 +96,17 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         x, y, z = self.location
         with unchanged_on_error(context):
             place = x, y, z - float(lowest)
-            add_body(context, body, betas[0].numpy(), location=place, light=self.detail == "LIGHT")
+            if self.joints == "SMPL":
+                add_smpl_body(context, Smpl(smpl_from_skel(body.data)), betas[0].numpy(), place)
+            else:
+                add_body(context, body, betas[0].numpy(), location=place, light=self.detail == "LIGHT")
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "body")
+        layout.prop(self, "joints")
         column = layout.column(align=True)
         column.active = not self.measured
         for i in range(_SLIDERS):

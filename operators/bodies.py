@@ -3,7 +3,9 @@
 import bpy
 
 from ..core.errors import InputError
-from ..preferences import preferences
+from ..preferences import models_folder, preferences
+
+AUTO = "auto"
 
 _LICENSED = {"skel-male": "skel_male", "skel-female": "skel_female"}
 
@@ -17,9 +19,14 @@ ITEMS = (
 )
 
 
-def body_property(description: str) -> object:
-    """An operator's property that chooses a body."""
-    return bpy.props.EnumProperty(name="Body", description=description, items=ITEMS, default="open-neutral")
+_AUTOMATIC = (AUTO, "Automatic", "By vertices and gender: your licensed SKEL model or the open body")
+
+
+def body_property(description: str, automatic: bool = False) -> object:
+    """An operator's property that chooses a body, or leaves that to `candidates`."""
+    items = (_AUTOMATIC, *ITEMS) if automatic else ITEMS
+    default = AUTO if automatic else "open-neutral"
+    return bpy.props.EnumProperty(name="Body", description=description, items=items, default=default)
 
 
 def body_file(context: bpy.types.Context, identifier: str) -> str:
@@ -28,14 +35,37 @@ def body_file(context: bpy.types.Context, identifier: str) -> str:
     Raises
     ------
     InputError
-        When it is a licensed model whose file the preferences do not name.
+        When it is a licensed model that the preferences do not lead to.
     """
-    if identifier not in _LICENSED:
-        return identifier
-    path = getattr(preferences(context), _LICENSED[identifier], "")
-    if not path:
+    path = identifier if identifier not in _LICENSED else licensed_file(context, identifier)
+    if path is None:
         raise InputError(
             f"No file is set for {next(item[1] for item in ITEMS if item[0] == identifier)}: "
             "choose it in Preferences > Add-ons > Osteon."
         )
-    return bpy.path.abspath(path)
+    return path
+
+
+def licensed_file(context: bpy.types.Context, identifier: str) -> str | None:
+    """The user's file of a licensed model: the one that is named, else the one in the folder of models; None without."""
+    settings = preferences(context)
+    path = getattr(settings, _LICENSED[identifier], "")
+    folder = models_folder(context)
+    if path or folder is None:
+        return bpy.path.abspath(path) or None
+    from ..core.bodies.licensed import find_model
+
+    found = find_model(folder, ("SKEL",), identifier.removeprefix("skel-"))
+    return str(found) if found else None
+
+
+def candidates(context: bpy.types.Context, body: str, gender: str) -> list[str]:
+    """What `load_skel` takes for a choice of `body_property(automatic=True)`; of several the first that fits is meant.
+
+    gender: as far as known, else neutral
+    """
+    if body != AUTO:
+        return [body_file(context, body)]
+    wanted = [f"skel-{gender}"] if f"skel-{gender}" in _LICENSED else list(_LICENSED)
+    licensed = [path for path in (licensed_file(context, identifier) for identifier in wanted) if path]
+    return [*licensed[:1], f"open-{gender}"]

@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 
 from .bodies import body_file, body_property
-from .long_work import LongWork, current
+from .long_work import LongWork
 from .photo import load_photo, read_photo
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -33,27 +33,8 @@ class OSTEON_OT_image_to_skeleton(LongWork, bpy.types.Operator):
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if current() is not None:
-            cls.poll_message_set("Another photo is being worked on")
-            return False
-        return True
-
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.filepath:
-            return self.start(context)
-        self._from_dialog = True
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        if getattr(self, "_from_dialog", False):
-            # The file dialog calls this and wants it done: let another run of the operator work in the background.
-            options = {"filepath": self.filepath, "body": self.body, "max_people": self.max_people}
-            bpy.ops.osteon.image_to_skeleton("INVOKE_DEFAULT", **options)
-            return {"CANCELLED"}
-        return super().execute(context)
+        return self.start(context) if self.filepath else self.ask(context.window_manager.fileselect_add)
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True

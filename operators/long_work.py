@@ -1,6 +1,7 @@
 """Long work from an operator: in the window a worker process with progress and cancel, in the background at once."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -48,8 +49,16 @@ def cancel_current() -> None:
 class LongWork:
     """What operators share whose work takes long: they say what job it is and what becomes of its result.
 
-    `invoke` returns `start(context)` once all properties are set; `execute` does everything before it returns.
+    `invoke` returns `start(context)` once all properties are set, else what `ask` gives it; `execute` does everything
+    before it returns.
     """
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if _current is not None:
+            cls.poll_message_set(f"{_current.title} is still at work")
+            return False
+        return True
 
     def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
         """The name of the job and its arguments. Changes nothing in the file; may raise `OsteonError`."""
@@ -59,7 +68,17 @@ class LongWork:
         """Puts the result into the scene; returns what to tell the user. What it changes is taken back if it raises."""
         raise NotImplementedError
 
+    def ask(self, dialog: Callable[..., set[str] | None]) -> set[str]:
+        """Opens a dialog of the window manager's, such as `fileselect_add`; `invoke` gets all properties after it."""
+        self._from_dialog = True
+        return dialog(self) or {"RUNNING_MODAL"}
+
     def execute(self, context: bpy.types.Context) -> set[str]:
+        if getattr(self, "_from_dialog", False):
+            # The dialog calls this and wants it done: let another run of the operator work in the background.
+            again = getattr(bpy.ops.osteon, type(self).bl_idname.partition(".")[2])
+            again("INVOKE_DEFAULT", **self.as_keywords())
+            return {"CANCELLED"}
         return reporting(self, self._execute, context)
 
     def _execute(self, context: bpy.types.Context) -> set[str]:

@@ -5,9 +5,14 @@ import math
 import bpy
 
 from ..core.anatomy.joints import POSE_NAMES
+from ..operators.convert_to_skel import OSTEON_OT_convert_to_skel
+from ..operators.image_to_skeleton import OSTEON_OT_image_to_skeleton
+from ..operators.import_motion import OSTEON_OT_import_motion
 from ..operators.long_work import current
+from ..operators.show_errors import OSTEON_OT_show_errors, fitted_skin
+from ..scene.fit import REPORT, legend, shows_errors
 from ..scene.materials import has_opacity
-from ..scene.rig import LIMITS, channels, is_rig
+from ..scene.rig import LIMITS, channels, rig_of
 
 _SLACK = math.radians(0.05)  # an angle that is keyed on its limit is not beyond it
 
@@ -32,17 +37,27 @@ class OSTEON_PT_photo(_Panel, bpy.types.Panel):
     bl_label = "Photo"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        work = current()
-        if work is None:
-            row = layout.row()
-            row.scale_y = 1.3
-            row.operator("osteon.image_to_skeleton", text="Photo to Skeleton", icon="IMAGE_DATA")
-            return
-        row = layout.row(align=True)
-        row.scale_y = 1.3
-        row.progress(factor=work.state.fraction, text=work.text)
-        row.operator("osteon.cancel_job", text="", icon="X")
+        _draw_long_work(self.layout, OSTEON_OT_image_to_skeleton, "IMAGE_DATA")
+
+
+class OSTEON_PT_convert(_Panel, bpy.types.Panel):
+    bl_label = "SMPL to SKEL"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_long_work(self.layout, OSTEON_OT_convert_to_skel, "MOD_ARMATURE")
+        _draw_long_work(self.layout, OSTEON_OT_import_motion, "IMPORT")
+
+
+def _draw_long_work(layout: bpy.types.UILayout, operator: type[bpy.types.Operator], icon: str) -> None:
+    """The button of long work, or how far it is."""
+    work = current()
+    row = layout.row(align=True)
+    row.scale_y = 1.3
+    if work is None or work.title != operator.bl_label:
+        row.operator(operator.bl_idname, icon=icon)
+        return
+    row.progress(factor=work.state.fraction, text=work.text)
+    row.operator("osteon.cancel_job", text="", icon="X")
 
 
 class OSTEON_PT_skeleton(_Panel, bpy.types.Panel):
@@ -66,6 +81,31 @@ class OSTEON_PT_skeleton(_Panel, bpy.types.Panel):
         for material in {child.active_material for child in rig.children}:
             if has_opacity(material):
                 layout.prop(material, "diffuse_color", index=3, text="Skin Opacity", slider=True)
+
+
+class OSTEON_PT_fit(_Panel, bpy.types.Panel):
+    bl_label = "Fit"
+    bl_parent_id = "OSTEON_PT_skeleton"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return REPORT in rig_of(context.object).data
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        column = layout.column(align=True)
+        for part in str(rig_of(context.object).data[REPORT]).split(", ", 3):
+            column.label(text=part)
+        skin = fitted_skin(context)
+        if skin is None:
+            return
+        layout.operator(OSTEON_OT_show_errors.bl_idname, depress=shows_errors(skin), icon="COLOR")
+        grid = layout.row(align=True)
+        for element, text in legend(skin):
+            column = grid.column(align=True)
+            column.prop(element, "color", text="")
+            column.label(text=text)
+        layout.label(text="mm from the surface")
 
 
 class OSTEON_PT_joint(_Panel, bpy.types.Panel):
@@ -111,11 +151,4 @@ def _degrees(angle: float) -> str:
     return f"{math.degrees(angle):.0f}°"
 
 
-def rig_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
-    """The Osteon armature that an object is or belongs to."""
-    if is_rig(obj):
-        return obj
-    return obj.parent if obj is not None and is_rig(obj.parent) else None
-
-
-CLASSES = (OSTEON_PT_body, OSTEON_PT_photo, OSTEON_PT_skeleton, OSTEON_PT_joint)
+CLASSES = (OSTEON_PT_body, OSTEON_PT_photo, OSTEON_PT_convert, OSTEON_PT_skeleton, OSTEON_PT_fit, OSTEON_PT_joint)

@@ -4,8 +4,19 @@ import bpy
 
 Colour = tuple[float, float, float]
 
+ERROR_RANGE = 0.02  # metres from the first to the last colour of errors
+# Where in the range and which: as even to the eye as viridis, linear.
+ERROR_RAMP: tuple[tuple[float, Colour], ...] = (
+    (0.0, (0.058, 0.000, 0.089)),
+    (0.25, (0.043, 0.084, 0.258)),
+    (0.5, (0.015, 0.278, 0.263)),
+    (0.75, (0.114, 0.584, 0.125)),
+    (1.0, (0.984, 0.799, 0.019)),
+)
+
 _MARK = "osteon_material"
 _OPACITY = "Opacity"
+_RAMP = "Error"
 
 
 def bone_material() -> bpy.types.Material:
@@ -58,6 +69,40 @@ def skin_material(alpha: float = 0.3) -> bpy.types.Material:
     links.new(front.outputs[0], shader.inputs["Alpha"])
     _arrange(shader, -800, (weight, geometry, opacity), (rim, near), (mix,), (front,))
     return material
+
+
+def error_material(attribute: str) -> bpy.types.Material:
+    """Opaque, in the colours of an attribute of errors in metres; made once for each file."""
+    material, shader = _material("Osteon Error", ERROR_RAMP[1][1])
+    if shader is None:
+        return material
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    error, share, ramp = (nodes.new(f"ShaderNode{n}") for n in ("Attribute", "MapRange", "ValToRGB"))
+    error.attribute_name = attribute
+    share.inputs["From Max"].default_value = ERROR_RANGE
+    ramp.name = _RAMP
+    elements = ramp.color_ramp.elements
+    while len(elements) < len(ERROR_RAMP):
+        elements.new(0.5)
+    for element, (position, colour) in zip(elements, ERROR_RAMP, strict=True):
+        element.position, element.color = position, (*colour, 1.0)
+    shader.inputs["Roughness"].default_value = 0.6
+    links.new(error.outputs["Fac"], share.inputs["Value"])
+    links.new(share.outputs["Result"], ramp.inputs[0])
+    links.new(ramp.outputs[0], shader.inputs["Base Color"])
+    _arrange(shader, 0, (error,), (share,), (ramp,))
+    return material
+
+
+def error_colours(material: bpy.types.Material) -> list[tuple[bpy.types.ColorRampElement, str]]:
+    """The colours of `error_material`, the lowest first, and the millimetres that each stands for."""
+    stops = material.node_tree.nodes[_RAMP].color_ramp.elements
+    return [(stop, f"{1e3 * ERROR_RANGE * stop.position:.0f}") for stop in stops]
+
+
+def shows_error(material: bpy.types.Material | None) -> bool:
+    """Whether a material is that which `error_material` makes."""
+    return material is not None and _MARK in material and bool(material.node_tree) and _RAMP in material.node_tree.nodes
 
 
 def has_opacity(material: bpy.types.Material | None) -> bool:

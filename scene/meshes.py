@@ -1,6 +1,7 @@
 """Skin and bones as mesh objects that an armature deforms."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import bpy
@@ -40,7 +41,7 @@ def add_weights(obj: bpy.types.Object, weights: "scipy.sparse.csr_matrix", names
         vertices, values = columns.indices[span], columns.data[span]
         order = np.argsort(values, kind="stable")
         starts = np.flatnonzero(np.diff(values[order], prepend=np.nan) != 0)
-        for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+        for start, stop in pairwise([*starts, len(order)]):
             group.add(vertices[order[start:stop]].tolist(), float(values[order[start]]), "REPLACE")
 
 

@@ -182,6 +182,13 @@ def is_rig(obj: bpy.types.Object | None) -> bool:
     return obj is not None and obj.type == "ARMATURE" and "osteon_body" in obj.data
 
 
+def rig_of(obj: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The Osteon armature that an object is or belongs to."""
+    if is_rig(obj):
+        return obj
+    return obj.parent if obj is not None and is_rig(obj.parent) else None
+
+
 def channels(bone: bpy.types.PoseBone) -> list[Channel]:
     """The channels of a pose bone of a rig, in the order of q; none for other bones."""
     kept = bone.bone
@@ -205,14 +212,68 @@ def set_pose(
             bone.rotation_euler[channel.axis] = channel.sign * q[channel.parameter]
     root = armature.pose.bones["pelvis"]
     if trans is not None:
-        frame_in_core = from_blender(np.array(root.bone.matrix_local.to_3x3()).T).T
-        root.location = frame_in_core.T @ np.asarray(trans)
+        root.location = np.asarray(trans) @ _root_frame(armature)
     if frame is None:
         return
     root.keyframe_insert("location", frame=frame, group="pelvis")
     for bone in armature.pose.bones:
         for channel in channels(bone):
             bone.keyframe_insert("rotation_euler", index=channel.axis, frame=frame, group=bone.name)
+
+
+def set_motion(armature: bpy.types.Object, poses: np.ndarray, trans: np.ndarray, frames: np.ndarray) -> None:
+    """Keys all channels of a rig that has no keys on F frames, with straight lines between them.
+
+    Parameters
+    ----------
+    poses: (F, 46) radians
+    trans: (F, 3) metres in core's axes
+    frames: (F,) rising
+    """
+    set_pose(armature, poses[0], trans[0], int(frames[0]))  # makes the curves, in whatever way this Blender keeps them
+    places = trans @ _root_frame(armature)
+    values = {(_path("pelvis", "location"), axis): places[:, axis] for axis in range(3)}
+    for bone in armature.pose.bones:
+        for channel in channels(bone):
+            angles = channel.sign * poses[:, channel.parameter]
+            values[_path(bone.name, "rotation_euler"), channel.axis] = angles
+    for curve in _curves(armature):
+        keys = curve.keyframe_points
+        keys.add(len(frames) - 1)
+        keys.foreach_set("co", np.stack([frames, values[curve.data_path, curve.array_index]], 1).ravel())
+        for key in keys:
+            key.interpolation = "LINEAR"
+        curve.update()
+
+
+def _path(bone: str, name: str) -> str:
+    return f'pose.bones["{bone}"].{name}'
+
+
+def _curves(armature: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+    data = armature.animation_data
+    if not hasattr(data, "action_slot"):  # before Blender 4.4
+        return data.action.fcurves
+    return data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves
+
+
+def widen_limits(armature: bpy.types.Object, poses: np.ndarray) -> None:
+    """Moves the limits of a rig beyond which some of the poses (F, 46) go, as far as these need."""
+    for bone in armature.pose.bones:
+        limit = bone.constraints.get(LIMITS)
+        for channel in channels(bone):
+            angles, letter = channel.sign * poses[:, channel.parameter], "xyz"[channel.axis]
+            if limit is None or not getattr(limit, f"use_limit_{letter}"):
+                continue
+            for end, furthest in (("min", min), ("max", max)):
+                name = f"{end}_{letter}"
+                setattr(limit, name, furthest(getattr(limit, name), float(furthest(angles))))
+
+
+def _root_frame(armature: bpy.types.Object) -> np.ndarray:
+    """(3, 3) the axes of the pelvis' location as columns, in core's axes."""
+    root = armature.data.bones["pelvis"]
+    return from_blender(np.array(root.matrix_local.to_3x3()).T).T
 
 
 def get_pose(armature: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:

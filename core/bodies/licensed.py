@@ -1,11 +1,12 @@
 """The user's own model files: the one of a kind and gender, in a folder or as a file."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import FileError, InputError
-from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, load_body
+from ..errors import FileError, InputError, OsteonError
+from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, describe, load_body
 from .model_file import gender_of
 
 
@@ -38,17 +39,53 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
         if gender not in ("neutral", body.gender):
             raise FileError(f"The model {where} is {body.gender}, but the motion is {gender}: give the {gender} model.")
         return body
-    for file in model_files(where):
-        if gender_of({}, file) not in (gender, "neutral"):
-            continue
-        try:
-            body = load_body(file)
-        except FileError:
-            continue
-        if body.kind in kinds and body.gender == gender:
-            return body
+    found = find_model(where, kinds, gender)
+    if found is not None:
+        return load_body(found)
     hint = "name the file of another gender" if gender == "neutral" else _sources(kinds)
     raise FileError(f"There is no {gender} {wanted} model in {where}: {hint}.")
+
+
+class Examined(NamedTuple):
+    """What a file turned out to be."""
+
+    path: Path
+    kind: str  # SKEL, SMPL and so on; empty when it holds no sound body model
+    gender: str
+    what: str  # a line for people: what it is, or what is wrong with it
+
+
+def examine(path: Path) -> Examined:
+    """Reads a model file to see what it is; one that has not changed since is not read again.
+
+    Raises
+    ------
+    FileError
+        When there is no such file.
+    """
+    if not path.is_file():
+        raise FileError(f"There is no file {path}: give the path of a model file.")
+    status = path.stat()
+    return _examined(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1000)
+def _examined(path: Path, changed: int, size: int) -> Examined:
+    try:
+        body = load_body(path)
+    except OsteonError as error:
+        return Examined(path, "", "", str(error))
+    return Examined(path, body.kind, body.gender, describe(body))
+
+
+def find_model(folder: Path, kinds: tuple[str, ...], gender: str) -> Path | None:
+    """The first model file of one of some kinds and of a gender in a folder and below, None where there is none."""
+    for path in model_files(folder):
+        if gender_of({}, path) in (gender, "neutral"):
+            found = examine(path)
+            if found.kind in kinds and found.gender == gender:
+                return path
+    return None
 
 
 def check_there(path: Path) -> None:

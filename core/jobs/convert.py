@@ -14,8 +14,9 @@ from ..errors import InputError
 from ..exchange.motion import Motion, resampled
 from ..exchange.motion_files import check_place, load_motion, save_motion
 from ..fitting.smpl_surface import fit_smpl
-from ..fitting.surface import fit_skel
+from ..fitting.surface import continuous, fit_skel
 from .named import Progress, part
+from .surface import fit_values
 
 # The models whose pose, shape and vertices are those of each kind of motion.
 _MODELS = {"skel": ("SKEL",), "smpl": ("SMPL", "SMPL-H")}
@@ -80,38 +81,12 @@ def convert_motion(
         When a file is missing or wrong, the bodies' skins are not alike, or the result cannot be written.
     """
     clock = time.perf_counter()
-    progress(0.0, "Loading")
     if to not in _MODELS:
         raise InputError(f"A motion is converted to {' or '.join(_MODELS)}, not {to}.")
     check_place(output, to)
-    source = load_motion(motion, up, person)
-    if source.kind == "smplx":
-        raise InputError(
-            f"The file {motion} moves a SMPL-X body, whose skin of 10475 vertices and whose shape are not SKEL's, which are "
-            "SMPL's: take the SMPL-H version of the motion, which AMASS has too."
-        )
-    errors, failed, pelvis = np.zeros(0), np.zeros(0, bool), None
-    if source.kind == to:
-        result = resampled(source, fps) if fps is not None else source
-    else:
-        files = {"smpl": smpl, "skel": skel}
-        body, other = (licensed_body(files[k], _MODELS[k], source.gender, f"--{k}") for k in (source.kind, to))
-        if body.n_skin != other.n_skin:
-            raise InputError(
-                f"{body.name} has {body.n_skin} skin vertices and {other.name} {other.n_skin}: a body can only be fitted to "
-                "a skin of its own topology."
-            )
-        source = load_motion(motion, up, person, _pelvis(body, source.betas))
-        if fps is not None:
-            source = resampled(source, fps)
-        skin, stage = _Skin(body, source), part(progress, 0.05, 1.0)
-        if to == "skel":
-            fit: Any = fit_skel(skin, other, progress=stage)
-        else:  # shapes of SKEL are SMPL's
-            fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
-        failed, errors = fit.failed, fit.vertex_error.mean(1)[~fit.failed]
-        result = replace(source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender)
-        pelvis = _pelvis(other, result.betas)
+    result, fit, pelvis = _converted(progress, motion, to, smpl, skel, up, person, fps)
+    failed = fit.failed if fit else np.zeros(0, bool)
+    errors = fit.vertex_error.mean(1)[~failed] if fit else np.zeros(0)
     save_motion(result, output, pelvis)
     return {
         "output": str(output),
@@ -123,6 +98,75 @@ def convert_motion(
         "failed": np.flatnonzero(failed).tolist(),
         "seconds": round(time.perf_counter() - clock, 3),
     }
+
+
+def skel_motion(
+    progress: Progress,
+    motion: str,
+    smpl: str | None = None,
+    skel: str | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+) -> dict[str, Any]:
+    """Reads a motion file as a motion of a SKEL body, to which one of a SMPL body is fitted.
+
+    Parameters
+    ----------
+    progress, motion, smpl, skel, up, fps: see `convert_motion`
+
+    Returns
+    -------
+    dict with fps, and what `fit_values` says; of a motion that was SKEL's only poses, betas, trans
+
+    Raises
+    ------
+    FileError, InputError
+        As `convert_motion`.
+    """
+    result, fit, _ = _converted(progress, motion, "skel", smpl, skel, up, None, fps)
+    if fit:
+        return {"fps": result.fps, **fit_values(fit)}
+    betas = np.atleast_2d(result.betas).mean(0)
+    return {"fps": result.fps, "poses": continuous(result.poses), "betas": betas, "trans": result.trans}
+
+
+def _converted(
+    progress: Progress,
+    motion: str,
+    to: str,
+    smpl: str | None,
+    skel: str | None,
+    up: str | None,
+    person: int | None,
+    fps: float | None,
+) -> tuple[Motion, Any, np.ndarray | None]:
+    """`convert_motion` without the writing: the motion, the fit and the pelvis of its body, None when it only was read."""
+    progress(0.0, "Loading")
+    source = load_motion(motion, up, person)
+    if source.kind == "smplx":
+        raise InputError(
+            f"The file {motion} moves a SMPL-X body, whose skin of 10475 vertices and whose shape are not SKEL's, which are "
+            "SMPL's: take the SMPL-H version of the motion, which AMASS has too."
+        )
+    if source.kind == to:
+        return (resampled(source, fps) if fps is not None else source), None, None
+    files = {"smpl": smpl, "skel": skel}
+    body, other = (licensed_body(files[k], _MODELS[k], source.gender, f"--{k}") for k in (source.kind, to))
+    if body.n_skin != other.n_skin:
+        raise InputError(
+            f"{body.name} has {body.n_skin} skin vertices and {other.name} {other.n_skin}: a body can only be fitted to "
+            "a skin of its own topology."
+        )
+    source = load_motion(motion, up, person, _pelvis(body, source.betas))
+    if fps is not None:
+        source = resampled(source, fps)
+    skin, stage = _Skin(body, source), part(progress, 0.05, 1.0)
+    if to == "skel":
+        fit: Any = fit_skel(skin, other, progress=stage)
+    else:  # shapes of SKEL are SMPL's
+        fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
+    result = replace(source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender)
+    return result, fit, _pelvis(other, result.betas)
 
 
 def _pelvis(body: Skel | Smpl, betas: np.ndarray) -> np.ndarray:

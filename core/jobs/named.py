@@ -12,7 +12,9 @@ Progress = Callable[[float, str], None]
 # Where each job's function is; the module is imported when the job runs.
 JOBS = {
     "convert_motion": "osteon.core.jobs.convert:convert_motion",
+    "fit_surface": "osteon.core.jobs.surface:fit_surface",
     "image_to_skeleton": "osteon.core.jobs.photo:image_to_skeleton",
+    "skel_motion": "osteon.core.jobs.convert:skel_motion",
 }
 
 _PACKAGE = __package__.removesuffix(".core.jobs")

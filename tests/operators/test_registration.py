@@ -4,10 +4,11 @@ import bpy
 import osteon
 import pytest
 from osteon import preferences
-from osteon.operators import add_body, image_to_skeleton, long_work
+from osteon.operators import add_body, convert_to_skel, image_to_skeleton, import_motion, long_work, show_errors
 from osteon.panels import main
 
-CLASSES = [cls for module in (preferences, long_work, add_body, image_to_skeleton, main) for cls in module.CLASSES]
+VERBS = add_body, image_to_skeleton, convert_to_skel, import_motion, show_errors
+CLASSES = [cls for module in (preferences, long_work, *VERBS, main) for cls in module.CLASSES]
 
 
 def traces():

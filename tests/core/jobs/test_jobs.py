@@ -225,7 +225,7 @@ assert "osteon" not in sys.modules
 
 
 def test_unknown_job():
-    with pytest.raises(errors.InputError, match="no job named sing: there are convert_motion, image_to_skeleton"):
+    with pytest.raises(errors.InputError, match="no job named sing: there are convert_motion, fit_surface, image_"):
         jobs.run("sing", {})
     with pytest.raises(errors.InputError, match="no job named sing"):
         jobs.start("sing", {}).result()
