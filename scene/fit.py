@@ -55,7 +55,7 @@ def add_fit(
 def _described(result: Mapping[str, Any], frames: np.ndarray | None) -> str:
     parts = [f"{len(result['poses'])} frames"] if frames is not None else []
     if "mean_error" in result:
-        parts += [f"{name} {1e3 * result[f'{name}_error']:.2g} mm" for name in ("mean", "worst")]
+        parts += [f"mean {1e3 * result['mean_error']:.1f} mm", f"worst {1e3 * result['worst_error']:.0f} mm"]
         if frames is None and len(result["failed"]):
             parts.append("failed (vertex beyond 6 cm)")
         elif len(result["failed"]):
