@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from ..core.bodies.smpl_joints import JOINT_NAMES
 from .axes import to_blender
 from .meshes import add_weights, bind, build_mesh
 
@@ -83,13 +84,14 @@ def set_smpl_pose(
     pose: (72,) rotation vectors
     trans: (3,) metres in core's axes; the root stays where it is when None
     """
-    for bone, turn in zip(armature.pose.bones, np.asarray(pose).reshape(-1, 3), strict=True):
+    for name, turn in zip(JOINT_NAMES, np.asarray(pose).reshape(-1, 3), strict=True):
+        bone = armature.pose.bones[name]
         angle = float(np.linalg.norm(turn))
         bone.rotation_mode = "QUATERNION"
         bone.rotation_quaternion = Matrix.Rotation(angle, 3, Vector(turn)).to_quaternion() if angle else (1, 0, 0, 0)
         if frame is not None:
             bone.keyframe_insert("rotation_quaternion", frame=frame, group=bone.name)
-    root = armature.pose.bones[0]
+    root = armature.pose.bones[JOINT_NAMES[0]]
     if trans is not None:
         root.location = trans
     if frame is not None:

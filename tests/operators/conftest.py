@@ -43,3 +43,30 @@ def unchanged(context):
         assert state() == before
 
     return check
+
+
+@pytest.fixture
+def settings(context):
+    """The extension's preferences, as an add-on has them."""
+    addon = bpy.context.preferences.addons.new()
+    addon.module = "osteon"
+    yield addon.preferences
+    bpy.context.preferences.addons.remove(addon)
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A folder with the model files of one made-up man, SKEL and SMPL, and a file that is no model."""
+    import pickle
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "core" / "bodies"))
+    from synthetic_smpl import make_fit_models
+
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name, content in zip(("skel_male.pkl", "SMPL_MALE.pkl"), make_fit_models(51), strict=True):
+        (folder / name).write_bytes(pickle.dumps(content))
+    (folder / "notes.pkl").write_bytes(pickle.dumps({"a": 1}))
+    return folder
