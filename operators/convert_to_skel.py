@@ -73,7 +73,12 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
                 "scale it, or set what a unit is in the scene's Units."
             )
         self._frames = np.arange(self.frame_start, self.frame_end + 1)
-        skin = surfaces(context, source, self._frames.tolist(), vertices, context.window_manager.progress_update)
+        manager = context.window_manager
+        manager.progress_begin(0.0, 1.0)
+        try:
+            skin = surfaces(context, source, self._frames.tolist(), vertices, manager.progress_update)
+        finally:
+            manager.progress_end()
         if np.abs(skin - skin[0]).max() < _STILL:
             skin, self._frames = skin[:1], None
         return "fit_surface", {"skin": skin, "body": self._body}

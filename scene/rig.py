@@ -237,7 +237,7 @@ def set_motion(armature: bpy.types.Object, poses: np.ndarray, trans: np.ndarray,
         for channel in channels(bone):
             angles = channel.sign * poses[:, channel.parameter]
             values[_path(bone.name, "rotation_euler"), channel.axis] = angles
-    for curve in _curves(armature):
+    for curve in curves(armature):
         keys = curve.keyframe_points
         keys.add(len(frames) - 1)
         keys.foreach_set("co", np.stack([frames, values[curve.data_path, curve.array_index]], 1).ravel())
@@ -250,7 +250,8 @@ def _path(bone: str, name: str) -> str:
     return f'pose.bones["{bone}"].{name}'
 
 
-def _curves(armature: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+def curves(armature: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+    """The F-curves of a rig that has keys."""
     data = armature.animation_data
     if not hasattr(data, "action_slot"):  # before Blender 4.4
         return data.action.fcurves

@@ -9,6 +9,7 @@ from osteon.core.bodies.smpl_joints import JOINT_NAMES
 from osteon.operators import convert_to_skel
 from osteon.scene import fit as scene_fit
 from osteon.scene.fit import COLOURS, ERROR, REPORT, shows_errors
+from osteon.scene.rig import curves
 from osteon.scene.smpl import set_smpl_pose
 
 FRAMES = range(3, 9)
@@ -29,7 +30,7 @@ def skin_of(rig):
 
 
 def keyed_frames(rig):
-    return {tuple(key.co.x for key in curve.keyframe_points) for curve in rig.animation_data.action.fcurves}
+    return {tuple(key.co.x for key in curve.keyframe_points) for curve in curves(rig)}
 
 
 def reported(rig):
@@ -85,7 +86,7 @@ def test_armature(context, walker):
     assert list(context.selected_objects) == [rig]
     assert rig.data[REPORT].startswith("6 frames, mean ")
     assert keyed_frames(rig) == {tuple(FRAMES)}
-    assert {key.interpolation for c in rig.animation_data.action.fcurves for key in c.keyframe_points} == {"LINEAR"}
+    assert {key.interpolation for c in curves(rig) for key in c.keyframe_points} == {"LINEAR"}
     check_lies_on(rig, walker, 0.03)
     assert not context.scene.timeline_markers
 

@@ -10,7 +10,7 @@ from osteon.core.exchange.motion import Motion
 from osteon.core.exchange.motion_files import save_motion
 from osteon.scene.axes import from_blender
 from osteon.scene.fit import REPORT
-from osteon.scene.rig import get_pose
+from osteon.scene.rig import curves, get_pose
 
 FPS = 48.0
 
@@ -26,7 +26,7 @@ def skel_motion(tmp_path):
 
 
 def keys(rig):
-    return {tuple(key.co.x for key in curve.keyframe_points) for curve in rig.animation_data.action.fcurves}
+    return {tuple(key.co.x for key in curve.keyframe_points) for curve in curves(rig)}
 
 
 def test_skel_motion_at_the_scenes_rate(context, skel_motion):

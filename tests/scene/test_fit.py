@@ -8,7 +8,7 @@ from osteon.scene.body import add_body
 from osteon.scene.drivers import LIMITS
 from osteon.scene.fit import REPORT, add_fit, has_errors, legend
 from osteon.scene.materials import ERROR_RAMP
-from osteon.scene.rig import get_pose, set_motion, widen_limits
+from osteon.scene.rig import curves, get_pose, set_motion, widen_limits
 
 
 def test_a_motion_is_keyed_on_every_channel(context, body):
@@ -24,7 +24,7 @@ def test_a_motion_is_keyed_on_every_channel(context, body):
         assert np.abs(t - trans[k]).max() < 1e-6
     context.scene.frame_set(int(frames[10]) + 1)
     assert np.abs(get_pose(armature)[0] - poses[10:12].mean(0)).max() < 1e-6, "straight lines in between"
-    groups = {curve.group.name for curve in armature.animation_data.action.fcurves}
+    groups = {curve.group.name for curve in curves(armature)}
     assert {"pelvis", "tibia_r"} <= groups
 
 
@@ -76,7 +76,7 @@ def test_report(context, model):
 def test_frames_without_a_pose_have_no_keys(context, model):
     values = result(5, (2,)) | {"known": np.array([0, 1, 3, 4])}
     made = add_fit(context, model("synthetic"), values, "A", np.arange(1, 6))
-    found = {tuple(k.co.x for k in curve.keyframe_points) for curve in made.armature.animation_data.action.fcurves}
+    found = {tuple(k.co.x for k in curve.keyframe_points) for curve in curves(made.armature)}
     assert found == {(1, 2, 4, 5)}
     assert [m.frame for m in context.scene.timeline_markers] == [3]
 
