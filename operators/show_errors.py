@@ -25,7 +25,11 @@ class OSTEON_OT_show_errors(bpy.types.Operator):
         shown = not shows_errors(skin)
         show_errors(skin, shown)
         if context.area is not None and context.area.type == "VIEW_3D":
-            context.space_data.shading.color_type = "VERTEX" if shown else "MATERIAL"
+            shading = context.space_data.shading
+            if shown:
+                shading.color_type = "VERTEX"
+            elif shading.color_type == "VERTEX":
+                shading.color_type = "MATERIAL"
         return {"FINISHED"}
 
 

@@ -43,8 +43,10 @@ def match_topology(
     Raises
     ------
     InputError
-        When the mesh is not of the body's topology; the error says how it differs.
+        When the mesh is not of the body's topology, or not finite; the error says how it differs.
     """
+    if not np.isfinite(points).all():
+        raise InputError(f"{name} has vertices that are not finite: look at what moves them.")
     n, outward = len(template), _volume(template, faces) > 0
     in_order = len(points) == n and (_volume(points, faces) > 0) == outward
     if in_order and len(triangles) == len(faces) and np.array_equal(_edges(triangles, n), _edges(faces, n)):
@@ -106,7 +108,8 @@ def _parts(triangles: np.ndarray) -> list[np.ndarray]:
     a, b = triangles[:, :2].ravel(), triangles[:, 1:].ravel()
     label = connected_components(coo_matrix((np.ones(len(a), bool), (a, b)), shape=(size, size)), directed=False)[1]
     of = label[triangles[:, 0]]
-    return [triangles[of == k] for k in np.unique(of)]
+    order = np.argsort(of, kind="stable")
+    return np.split(triangles[order], np.flatnonzero(np.diff(of[order])) + 1)
 
 
 def _welded(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
