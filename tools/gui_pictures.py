@@ -16,6 +16,7 @@ long_work = importlib.import_module(f"{PACKAGE}.operators.long_work")
 work = long_work.current
 PHOTO = str(gui.FILES / "photo.png")
 OPERATOR = "osteon.image_to_skeleton"
+CONVERT = "osteon.convert_to_skel"
 
 
 def blocks():
@@ -106,6 +107,8 @@ async def story():
         bpy.ops.ed.undo()
     gui.note("add_body: one undo takes it back", blocks() == before)
 
+    await convert()
+
     if (gui.FILES / "demo.blend").exists():
         gui.start(OPERATOR, filepath=PHOTO)
         await gui.sleep(1)
@@ -126,6 +129,38 @@ async def story():
         gui.note("demo.blend: drivers", len(drivers))
         gui.note("demo.blend: drivers that are valid", sum(d.is_valid and d.is_simple_expression for d in drivers))
         gui.note("demo.blend: limits", _beyond(rig))
+
+
+async def convert():
+    """A body that turns on SMPL's joints goes through the dialog of Convert to SKEL."""
+    with gui.in_view():
+        bpy.ops.osteon.add_body(body="open-female", joints="SMPL")
+        source = bpy.context.object
+        for frame, turn in ((1, 0.0), (40, 1.5)):
+            source.parent.rotation_euler.z = turn
+            source.parent.keyframe_insert("rotation_euler", frame=frame)
+        bpy.context.scene.frame_end = 40
+        bpy.ops.ed.undo_push(message="Turning body")
+    before = blocks()
+    gui.start(CONVERT)
+    await gui.sleep(1)
+    await gui.key("Return")
+    await gui.until(lambda: work() and work().state.fraction > 0.3, "the middle", limit=120)
+    await gui.key("Escape")
+    await gui.until(lambda: not gui.running(CONVERT), "the end after Esc", limit=3)
+    gui.note("convert: cancelled, scene as before", blocks() == before)
+    ran = await gui.run(CONVERT, limit=300, frame_start=1, frame_end=40)
+    gui.note("convert: seconds", round(ran.seconds, 2))
+    gui.note("convert: report", bpy.context.object.data["osteon_fit"])
+    source.hide_set(True)
+    with gui.in_view():
+        bpy.ops.osteon.show_errors("INVOKE_DEFAULT", True)
+    await frame_bodies()
+    await gui.shot("converted")
+    with gui.in_view():
+        bpy.ops.ed.undo()
+        bpy.ops.ed.undo()
+    gui.note("convert: two undos take colours and body back", blocks() == before)
 
 
 def _beyond(rig):

@@ -38,6 +38,18 @@ def test_height_and_weight(context):
     assert np.ptp(vertices(skin)[:, 2]) == pytest.approx(1.75, abs=1e-3)
 
 
+def test_smpls_joints(context):
+    """A body as it comes from elsewhere: it stands as the other does, and its skin is ready to be converted."""
+    context.scene.cursor.location = (1.0, 2.0, 0.5)
+    bpy.ops.osteon.add_body(body="open-female", joints="SMPL", measured=True, stature=1.75, mass=70)
+    skin = context.object
+    assert (skin.type, len(skin.parent.data.bones)) == ("MESH", 24)
+    points = vertices(skin)
+    assert points[:, 2].min() == pytest.approx(0.5, abs=2e-3)
+    assert np.ptp(points[:, 2]) == pytest.approx(1.75, abs=1e-3)
+    assert bpy.ops.osteon.convert_to_skel.poll()
+
+
 def test_no_such_height(unchanged):
     with unchanged("no shape of 2.5 m"):
         bpy.ops.osteon.add_body(measured=True, stature=2.5, mass=30)
