@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
 
+# Others, such as Blender's window, want the processor too. Threads that wait for each other by turning in circles then
+# hold up the very ones that they wait for: a fit took three times as long.
+_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 # What the worker's Python runs: the package, whatever its name here, becomes `osteon` there, with our search path.
 _BOOTSTRAP = """
 import importlib.util, json, sys
@@ -78,6 +82,7 @@ class Worker:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     cwd=self.folder,
+                    env={**_PATIENT, **os.environ},
                     start_new_session=True,  # a group of its own, so that all of it can be stopped (POSIX)
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows
                 )

@@ -23,6 +23,10 @@ def describe(progress):
     return {"stdin": sys.stdin.read(), "path": sys.path, "folder": os.getcwd(), "python": sys.executable}
 
 
+def waiting(progress):
+    return os.environ.get("OMP_WAIT_POLICY")
+
+
 def complain(progress, kind):
     raise getattr(errors, kind)("The picture Äpfel.png holds no apples.")
 

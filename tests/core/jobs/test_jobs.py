@@ -86,6 +86,13 @@ def test_worker_gives_what_the_process_itself_gives():
     np.testing.assert_array_equal(there["nested"]["people"][0]["pose"], np.ones(46))
 
 
+def test_waiting_threads_of_a_worker_give_way_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert jobs.start("sample_jobs:waiting", {}).result() == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert jobs.start("sample_jobs:waiting", {}).result() == "ACTIVE"
+
+
 def test_progress_here():
     seen = []
     jobs.run("sample_jobs:give_back", {}, lambda fraction, text: seen.append((fraction, text)))
