@@ -249,6 +249,13 @@ def _add_convert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--up", choices=["y", "z"], help="the file's axis that points up (default: by the kind of file)"
     )
+    parser.add_argument(
+        "--smoothness",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="how much angles that the skin hardly shows go with the frames around, such as 1 (default: not at all)",
+    )
     parser.add_argument("--person", type=int, metavar="N", help="whom to take of several people, by the file's number")
 
 
@@ -263,7 +270,7 @@ def _rate(text: str) -> float:
 
 
 def _convert(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, Any]:
-    names = ("motion", "output", "to", "smpl", "skel", "up", "person", "fps")
+    names = ("motion", "output", "to", "smpl", "skel", "up", "person", "fps", "smoothness")
     return jobs.run("convert_motion", {name: getattr(options, name) for name in names}, progress)
 
 

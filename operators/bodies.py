@@ -29,6 +29,16 @@ def body_property(description: str, automatic: bool = False) -> object:
     return bpy.props.EnumProperty(name="Body", description=description, items=items, default=default)
 
 
+def smoothness_property() -> object:
+    """An operator's property: how smooth the angles of a fit are over time."""
+    return bpy.props.FloatProperty(
+        name="Smoothness",
+        description="How much angles that the surface hardly shows go with the frames around; 0 fits each for itself",
+        min=0.0,
+        soft_max=3.0,
+    )
+
+
 def body_file(context: bpy.types.Context, identifier: str) -> str:
     """What `load_skel` takes for a choice.
 

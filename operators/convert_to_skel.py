@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from ..core.errors import InputError
-from .bodies import body_file, body_property, candidates
+from .bodies import body_file, body_property, candidates, smoothness_property
 from .long_work import LongWork
 
 _SMALLEST, _LARGEST = 0.3, 5.0  # metres that a person may measure
@@ -23,6 +23,7 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     body: body_property("The SKEL body to fit", automatic=True)
+    smoothness: smoothness_property()
     frame_start: bpy.props.IntProperty(
         name="Start", description="First frame to convert; the scene's if not given", options={"SKIP_SAVE"}
     )
@@ -52,6 +53,7 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "body")
+        layout.prop(self, "smoothness")
         column = layout.column(align=True)
         column.prop(self, "frame_start")
         column.prop(self, "frame_end")
@@ -81,7 +83,7 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
             manager.progress_end()
         if np.abs(skin - skin[0]).max() < _STILL:
             skin, self._frames = skin[:1], None
-        return "fit_surface", {"skin": skin, "body": self._body}
+        return "fit_surface", {"skin": skin, "body": self._body, "smoothness": self.smoothness}
 
     def _recognised(
         self, context: bpy.types.Context, points: np.ndarray, triangles: np.ndarray

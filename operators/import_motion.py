@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..preferences import models_folder
-from .bodies import body_property, candidates
+from .bodies import body_property, candidates, smoothness_property
 from .long_work import LongWork
 
 
@@ -23,6 +23,7 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
         name="Motion", description="The motion's file", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     body: body_property("The SKEL body that moves", automatic=True)
+    smoothness: smoothness_property()
     up: bpy.props.EnumProperty(
         name="Up",
         description="What points up in the file",
@@ -43,7 +44,7 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
-        for name in ("body", "up", "set_rate"):
+        for name in ("body", "up", "set_rate", "smoothness"):
             self.layout.prop(self, name)
 
     def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
@@ -69,6 +70,7 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
             "smpl": smpl and str(smpl),
             "skel": self._body,
             "up": None if self.up == "auto" else self.up,
+            "smoothness": self.smoothness,
             "fps": None if self.set_rate else render.fps / render.fps_base,
         }
         return "skel_motion", arguments

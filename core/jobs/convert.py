@@ -51,6 +51,7 @@ def convert_motion(
     up: str | None = None,
     person: int | None = None,
     fps: float | None = None,
+    smoothness: float = 0.0,
 ) -> dict[str, Any]:
     """Fits a SKEL body to a motion of a SMPL body, or the other way round, and writes its motion.
 
@@ -65,6 +66,7 @@ def convert_motion(
     smpl: the file of the SMPL or SMPL-H model of the motion's gender, or a folder to look in
     skel: the same of SKEL
     fps: frames a second of the result; as the motion's when None
+    smoothness: of a fit of SKEL, see `fit_skel`
 
     Returns
     -------
@@ -83,8 +85,10 @@ def convert_motion(
     clock = time.perf_counter()
     if to not in _MODELS:
         raise InputError(f"A motion is converted to {' or '.join(_MODELS)}, not {to}.")
+    if smoothness and to != "skel":
+        raise InputError("Only a fit of SKEL can be made smooth: leave smoothness out.")
     check_place(output, to)
-    result, fit, pelvis = _converted(progress, motion, to, smpl, skel, up, person, fps)
+    result, fit, pelvis = _converted(progress, motion, to, smpl, skel, up, person, fps, smoothness)
     failed = fit.failed if fit else np.zeros(0, bool)
     errors = fit.vertex_error.mean(1)[~failed] if fit else np.zeros(0)
     save_motion(result, output, pelvis)
@@ -107,12 +111,13 @@ def skel_motion(
     skel: str | None = None,
     up: str | None = None,
     fps: float | None = None,
+    smoothness: float = 0.0,
 ) -> dict[str, Any]:
     """Reads a motion file as a motion of a SKEL body, to which one of a SMPL body is fitted.
 
     Parameters
     ----------
-    progress, motion, smpl, skel, up, fps: see `convert_motion`
+    progress, motion, smpl, skel, up, fps, smoothness: see `convert_motion`
 
     Returns
     -------
@@ -123,7 +128,7 @@ def skel_motion(
     FileError, InputError
         As `convert_motion`.
     """
-    result, fit, _ = _converted(progress, motion, "skel", smpl, skel, up, None, fps)
+    result, fit, _ = _converted(progress, motion, "skel", smpl, skel, up, None, fps, smoothness)
     if fit:
         return {"fps": result.fps, **fit_values(fit)}
     betas = np.atleast_2d(result.betas).mean(0)
@@ -139,6 +144,7 @@ def _converted(
     up: str | None,
     person: int | None,
     fps: float | None,
+    smoothness: float,
 ) -> tuple[Motion, Any, np.ndarray | None]:
     """`convert_motion` without the writing: the motion, the fit and the pelvis of its body, None when it only was read."""
     progress(0.0, "Loading")
@@ -162,7 +168,7 @@ def _converted(
         source = resampled(source, fps)
     skin, stage = _Skin(body, source), part(progress, 0.05, 1.0)
     if to == "skel":
-        fit: Any = fit_skel(skin, other, progress=stage)
+        fit: Any = fit_skel(skin, other, smoothness=smoothness, progress=stage)
     else:  # shapes of SKEL are SMPL's
         fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
     result = replace(source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender)

@@ -8,7 +8,7 @@ from ..fitting.surface import SkelFit, fit_skel
 from .named import Progress, part
 
 
-def fit_surface(progress: Progress, skin: np.ndarray, body: str) -> dict[str, Any]:
+def fit_surface(progress: Progress, skin: np.ndarray, body: str, smoothness: float = 0.0) -> dict[str, Any]:
     """Fits a SKEL body to surfaces.
 
     Parameters
@@ -16,6 +16,7 @@ def fit_surface(progress: Progress, skin: np.ndarray, body: str) -> dict[str, An
     progress: see `named.Progress`
     skin: (F, N, 3) metres, the body's vertices; see `fit_skel`
     body: what `load_skel` takes
+    smoothness: see `fit_skel`
 
     Returns
     -------
@@ -29,7 +30,7 @@ def fit_surface(progress: Progress, skin: np.ndarray, body: str) -> dict[str, An
     progress(0.0, "Loading")
     from ..bodies.load import load_skel
 
-    return fit_values(fit_skel(skin, load_skel(body), progress=part(progress, 0.02, 1.0)))
+    return fit_values(fit_skel(skin, load_skel(body), smoothness=smoothness, progress=part(progress, 0.02, 1.0)))
 
 
 def fit_values(fit: SkelFit) -> dict[str, Any]:

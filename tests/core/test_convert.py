@@ -69,6 +69,17 @@ def test_another_frame_rate(arguments, tmp_path, capfd):
     assert len(load_motion(tmp_path / "walk.npz")) == 2
 
 
+def test_smoothness(arguments, tmp_path, capfd):
+    found = []
+    for value in ("0", "3"):
+        assert cli.main([*arguments, "--smoothness", value]) == 0
+        found.append(load_motion(tmp_path / "walk.npz").poses)
+    bends = [np.abs(np.diff(poses, 2, axis=0)).mean() for poses in found]
+    assert bends[1] < 0.7 * bends[0]
+    assert "smoothness is -1: give 0" in refused([*arguments, "--smoothness", "-1"], capfd)
+    assert "Only a fit of SKEL" in refused([*arguments, "--smoothness", "1", "--to", "smpl"], capfd)
+
+
 def test_stopped_in_the_middle_it_leaves_nothing_and_finishes_later(arguments, amass, tmp_path, monkeypatch, capfd):
     def stop(fraction, text):
         if text == "pose":
