@@ -5,17 +5,33 @@ where the skin has it, one that it hardly shows, as a twist of the spine, goes w
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import scipy.linalg
 
 WINDOW, OVERLAP = 600, 60  # frames that are solved at once, and beyond them on either side: what bounds the memory
 ANGLE, PLACE = np.deg2rad(10.0), 0.1  # radians and metres a frame, a frame: changes of velocity that count as much
+CUT_ANGLE, CUT_PLACE = np.deg2rad(45.0), 0.5  # radians and metres, steps from a frame to the next that are no motion
 _SECOND_DIFFERENCE = np.array([1.0, -2.0, 1.0])
 
 
+def runs(x: np.ndarray, sound: np.ndarray, n_angles: int) -> list[slice]:
+    """The stretches of frames over which parameters move steadily: not across a cut, a flip or a frame that is not sound.
+
+    Parameters
+    ----------
+    x: (F, P) the parameters frame by frame, the first `n_angles` in radians, then metres
+    sound: (F,) frames that have been fitted
+    """
+    most = np.where(np.arange(x.shape[1]) < n_angles, CUT_ANGLE, CUT_PLACE)
+    joined = (np.abs(np.diff(x, axis=0)) < most).all(1) & sound[1:] & sound[:-1]
+    ends = np.flatnonzero(~np.concatenate([[False], joined, [False]]))
+    return [slice(start, stop) for start, stop in pairwise(ends.tolist()) if stop - start > 2]
+
+
 def smoothed(
-    x: np.ndarray, information: Callable[[np.ndarray], np.ndarray], known: np.ndarray, n_angles: int, smoothness: float
+    x: np.ndarray, information: Callable[[np.ndarray], np.ndarray], n_angles: int, smoothness: float
 ) -> np.ndarray:
     """Parameters of F frames with which surfaces lie nearly as well and velocities change less.
 
@@ -23,25 +39,18 @@ def smoothed(
 
     Parameters
     ----------
-    x: (F, P) the parameters frame by frame, the first `n_angles` in radians and without jumps by whole turns, then metres
+    x: (F, P) the parameters of one of `runs`
     information: frames (B,) -> (B, P, P) what a frame's surface says of its parameters: Gauss-Newton's Hessian
-    known: (F,) frames that have been fitted; the others keep their x and have no say
     smoothness: how much a change of velocity by `ANGLE` or `PLACE` counts beside a residual of one
     """
     frames, count = x.shape
     unit = np.where(np.arange(count) < n_angles, ANGLE, PLACE)
-    found = x.copy()
+    found = np.empty_like(x)
     for start in range(0, frames, WINDOW):
-        first, last = max(start - OVERLAP, 0), min(start + WINDOW + OVERLAP, frames)
-        window = np.arange(first, last)
-        own = window[known[window]]
-        if len(own) < 3:
-            continue
-        weight = np.zeros((len(window), count, count))
-        weight[own - first] = information(own)
-        solved = _solve(weight, x[window], (smoothness / unit) ** 2)
-        inner = own[(own >= start) & (own < start + WINDOW)]
-        found[inner] = solved[inner - first]
+        stop = min(start + WINDOW, frames)
+        first, last = max(start - OVERLAP, 0), min(stop + OVERLAP, frames)
+        solved = _solve(information(np.arange(first, last)), x[first:last], (smoothness / unit) ** 2)
+        found[start:stop] = solved[start - first : stop - first]
     return found
 
 
@@ -57,7 +66,7 @@ def _solve(weight: np.ndarray, x: np.ndarray, stiffness: np.ndarray) -> np.ndarr
         for i in range(3 - ahead):
             coupled[i : frames - 2 + i] += _SECOND_DIFFERENCE[i] * _SECOND_DIFFERENCE[i + ahead]
         bands[ahead * count] += coupled[:, None] * stiffness
-    bands[0] += 1e-9 * stiffness  # of frames at the ends that are not known
+    bands[0] += 1e-9 * stiffness  # a parameter of which no frame says anything stays where it is
     right = (weight @ x[..., None])[..., 0] + 1e-9 * stiffness * x
     return scipy.linalg.solveh_banded(
         bands.reshape(2 * count + 1, -1), right.ravel(), lower=True, overwrite_ab=True

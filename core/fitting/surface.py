@@ -18,7 +18,7 @@ from ..bodies.skin_points import SkinPoints
 from ..errors import InputError
 from .least_squares import Block, least_squares
 from .segments import evenly_spread, pose_from_segments
-from .smoothing import smoothed
+from .smoothing import runs, smoothed
 
 Progress = Callable[[float, str], None]
 
@@ -137,17 +137,20 @@ def fit_skel(
         frames = chosen[start : start + CHUNK]
         x = coarse.pose(targets[frames][..., few], shape)
         q, t = fine.pose(targets[frames], shape, x, FINE_STEPS).split([N_POSE, 3], 1)
-        if not smoothness:
-            error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
+        error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
     if smoothness:
-        pose, trans = coarse.smoothed(pose, trans, shape, finite, smoothness)
-        for start in range(0, len(chosen), CHUNK):
-            report(1 - SMOOTHING * (1 - start / len(chosen)), "smoothing")
-            frames = chosen[start : start + CHUNK]
-            q, t = torch.as_tensor(pose[frames]).float(), torch.as_tensor(trans[frames] - centre[frames, 0]).float()
-            error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
+        sound = error.max(1) <= FAILED
+        smooth, there = coarse.smoothed(pose, trans, shape, sound, smoothness, report)
+        ids = np.flatnonzero(sound)
+        for frames in np.split(ids, range(CHUNK, len(ids), CHUNK)):
+            report(1 - SMOOTHING / 2 * (1 - frames[0] / n_frames), "smoothing")
+            q, t = torch.as_tensor(smooth[frames]).float(), torch.as_tensor(there[frames] - centre[frames, 0]).float()
+            after = _distance(skel, q, shape, t, surfaces, frames, centre)
+            kept = after.max(1) <= FAILED  # none fails for its neighbours
+            frames = frames[kept]
+            pose[frames], trans[frames], error[frames] = smooth[frames], there[frames], after[kept]
     report(1.0, "pose")
     return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
 
@@ -293,25 +296,29 @@ class _Problem:
         return least_squares(blocks, start, lower=lower, upper=upper, max_iterations=steps, tolerance=tolerance).x
 
     def smoothed(
-        self, pose: np.ndarray, trans: np.ndarray, betas: Tensor, known: np.ndarray, smoothness: float
+        self, pose: np.ndarray, trans: np.ndarray, betas: Tensor, sound: np.ndarray, smoothness: float, report: Progress
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Angles (F, 46) and translations (F, 3) of frames one after the other, smooth over time; see `smoothing`."""
+        """Angles (F, 46) and translations (F, 3) of frames one after the other, smooth over time; see `smoothing`.
+
+        sound: (F,) frames that have a pose; the others stay as they are and have no say
+        """
         priors = self._priors().derivatives
         assert priors is not None
+        x = np.concatenate([pose, trans], 1)
+        x[sound, :3] = np.unwrap(x[sound, :3], axis=0)
+        for run in runs(x, sound, N_POSE):
 
-        def information(frames: np.ndarray) -> np.ndarray:
-            found = []
-            for some in np.array_split(frames, -(-len(frames) // CHUNK)):
-                q = torch.as_tensor(pose[some]).to(self.low)
-                x = torch.cat([q, torch.zeros_like(q[:, :3])], 1)
-                _, skin = self.points.with_derivatives(q, betas, x[:, N_POSE:])
-                columns = torch.cat([skin.flatten(2) * self.unit, priors(x)[1]], 2)
-                found.append((columns @ columns.mT).double().numpy())
-            return np.concatenate(found)
+            def information(frames: np.ndarray, first: int = run.start) -> np.ndarray:
+                found = []
+                for some in np.split(frames + first, range(CHUNK, len(frames), CHUNK)):
+                    report(1 - SMOOTHING * (1 - some[0] / len(x) / 2), "smoothing")
+                    q = torch.as_tensor(x[some]).to(self.low)
+                    _, skin = self.points.with_derivatives(q[:, :N_POSE], betas, torch.zeros_like(q[:, :3]))
+                    columns = torch.cat([skin.flatten(2) * self.unit, priors(q)[1]], 2)
+                    found.append((columns @ columns.mT).double().numpy())
+                return np.concatenate(found)
 
-        pose = pose.copy()
-        pose[known, :3] = np.unwrap(pose[known, :3], axis=0)
-        x = smoothed(np.concatenate([pose, trans], 1), information, known, N_POSE, smoothness)
+            x[run] = smoothed(x[run], information, N_POSE, smoothness)
         lower, upper = (bound.double().numpy() for bound in self.bounds(3))
         x = x.clip(lower, upper)
         x[:, :3] -= 2 * np.pi * np.trunc(x[:, :3] / (2 * np.pi))

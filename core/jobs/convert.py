@@ -85,8 +85,6 @@ def convert_motion(
     clock = time.perf_counter()
     if to not in _MODELS:
         raise InputError(f"A motion is converted to {' or '.join(_MODELS)}, not {to}.")
-    if smoothness and to != "skel":
-        raise InputError("Only a fit of SKEL can be made smooth: leave smoothness out.")
     check_place(output, to)
     result, fit, pelvis = _converted(progress, motion, to, smpl, skel, up, person, fps, smoothness)
     failed = fit.failed if fit else np.zeros(0, bool)
@@ -154,6 +152,8 @@ def _converted(
             f"The file {motion} moves a SMPL-X body, whose skin of 10475 vertices and whose shape are not SKEL's, which are "
             "SMPL's: take the SMPL-H version of the motion, which AMASS has too."
         )
+    if smoothness and (source.kind == to or to != "skel"):
+        raise InputError(f"Only a SKEL fit to a SMPL motion can be made smooth, not {motion}: leave smoothness out.")
     if source.kind == to:
         return (resampled(source, fps) if fps is not None else source), None, None
     files = {"smpl": smpl, "skel": skel}

@@ -77,7 +77,10 @@ def test_smoothness(arguments, tmp_path, capfd):
     bends = [np.abs(np.diff(poses, 2, axis=0)).mean() for poses in found]
     assert bends[1] < 0.7 * bends[0]
     assert "smoothness is -1: give 0" in refused([*arguments, "--smoothness", "-1"], capfd)
-    assert "Only a fit of SKEL" in refused([*arguments, "--smoothness", "1", "--to", "smpl"], capfd)
+    motion = str(tmp_path / "walk.npz")
+    for to in ("skel", "smpl"):
+        again = ["convert", motion, "-o", str(tmp_path / "again.npz"), *arguments[4:], "--smoothness", "1", "--to", to]
+        assert "Only a SKEL fit" in refused(again, capfd)
 
 
 def test_stopped_in_the_middle_it_leaves_nothing_and_finishes_later(arguments, amass, tmp_path, monkeypatch, capfd):

@@ -194,29 +194,52 @@ def test_smoothness_takes_out_what_trembles_and_keeps_the_motion(body):
     assert np.abs(smooth.pose).max() <= 2 * np.pi
 
 
+@pytest.mark.parametrize("fault", ["noise", "flip", "cut"])
+def test_smoothing_does_not_carry_one_bad_frame_to_others(body, fault):
+    """One frame of no body, one turned about, or a cut to another place."""
+    q = np.zeros((24, 46))
+    q[:, POSE_NAMES.index("hip_flexion_r")] = 0.5 * np.sin(np.arange(24) / 5)
+    good = np.arange(24) != 12
+    if fault == "flip":
+        q[12, 2] = np.pi
+    skin = body(torch.as_tensor(q)).skin.numpy()
+    if fault == "noise":
+        skin[12] += np.random.default_rng(0).normal(0, 0.3, skin[12].shape)
+    if fault == "cut":
+        skin[12:] = body(torch.as_tensor(q[12:]) + 2 * torch.eye(46)[2]).skin.numpy() + [2.0, 0, 0]
+    fit = fit_skel(skin, body, np.zeros(10), smoothness=1.0)
+    assert np.flatnonzero(fit.failed).tolist() == ([12] if fault == "noise" else [])
+    assert fit.vertex_error[good if fault == "noise" else slice(None)].max() < 0.002
+
+
 def test_smoothing_in_windows_is_smoothing_at_once(monkeypatch):
     from osteon.core.fitting import smoothing
 
     generator = np.random.default_rng(0)
     x, root = generator.normal(0, 0.05, (100, 4)).cumsum(0), generator.normal(0, 1, (100, 4, 4))
-    known = np.ones(100, bool)
-    known[[0, 30, 31]] = False
-    information = (root @ root.transpose(0, 2, 1) + np.eye(4))[:]
-    at_once = smoothing.smoothed(x, lambda frames: information[frames], known, 3, 0.05)
+    information = root @ root.transpose(0, 2, 1) + np.eye(4)
+    at_once = smoothing.smoothed(x, lambda frames: information[frames], 3, 0.5)
     # What it should be, by dense algebra.
     matrix, right = np.zeros((400, 400)), np.zeros(400)
-    for k in np.flatnonzero(known):
+    for k in range(100):
         own = slice(4 * k, 4 * k + 4)
         matrix[own, own], right[own] = information[k], information[k] @ x[k]
     bend = np.zeros((98, 100))
     for k in range(98):
         bend[k, k : k + 3] = 1, -2, 1
     unit = np.array([smoothing.ANGLE] * 3 + [smoothing.PLACE])
-    matrix += np.kron(bend.T @ bend, np.diag((0.05 / unit) ** 2))
-    expected = np.linalg.solve(matrix, right).reshape(100, 4)
-    np.testing.assert_allclose(at_once[known], expected[known], atol=1e-5)
-    np.testing.assert_array_equal(at_once[~known], x[~known])
+    matrix += np.kron(bend.T @ bend, np.diag((0.5 / unit) ** 2))
+    np.testing.assert_allclose(at_once, np.linalg.solve(matrix, right).reshape(100, 4), atol=1e-5)
     monkeypatch.setattr(smoothing, "WINDOW", 20)
     monkeypatch.setattr(smoothing, "OVERLAP", 30)
-    windows = smoothing.smoothed(x, lambda frames: information[frames], known, 3, 0.05)
+    windows = smoothing.smoothed(x, lambda frames: information[frames], 3, 0.5)
     np.testing.assert_allclose(windows, at_once, atol=1e-3)
+
+
+def test_runs_end_at_cuts_and_at_frames_that_are_not_sound():
+    from osteon.core.fitting.smoothing import runs
+
+    x, sound = np.zeros((20, 4)), np.ones(20, bool)
+    x[8:, 0], x[14:, 3], sound[4] = 1.0, 0.6, False
+    found = [(run.start, run.stop) for run in runs(x, sound, 3)]
+    assert found == [(0, 4), (5, 8), (8, 14), (14, 20)]
