@@ -105,7 +105,10 @@ def missing() -> list[tuple[str, str, str]]:
     from .core.bodies.load import LICENSED
 
     found = {model.kind for model in _examined or ()}
-    return [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
+    genders = {model.gender for model in _examined or () if model.kind == "SKEL"}
+    skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
+    others = [(f"SKEL {g}", f"skel_{g}.pkl", skel.site) for g in ("female", "male") if genders and g not in genders]
+    return others + [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
 
 
 def _mark(path: str, exists) -> str:

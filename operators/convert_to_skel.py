@@ -101,54 +101,48 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         self, context: bpy.types.Context, points: np.ndarray, triangles: np.ndarray
     ) -> tuple[str, np.ndarray]:
         """The body whose skin the mesh is, as `load_skel` takes it, and for each of its vertices the mesh's."""
-        from ..core.bodies.load import load_skel
+        from ..core.bodies.load import LICENSED, load_skel
         from ..core.bodies.topology import match_topology, part_sizes
         from ..scene.surfaces import rebuilding
 
         source, sizes = context.object, part_sizes(points, triangles)
-        if _SMPLX_VERTICES in sizes:
+        counts = [*sizes, len(source.data.vertices)]
+        if _SMPLX_VERTICES in counts:
             raise InputError(
                 f"{source.name} is a SMPL-X mesh, whose {_SMPLX_VERTICES:,} vertices are not those of SKEL's skin: "
                 "take the same body of SMPL or SMPL-H."
             )
-        path = self._body_for(context, sizes)
+        gender = _gender(source)
+        path = self._body_for(context, counts, gender)
         body = load_skel(path)
         try:
             found = match_topology(points, triangles, body.data.skin_template, body.faces, source.name, body.name)
         except InputError as error:
-            if len(points) == len(source.data.vertices) or not rebuilding(source):
-                raise
-            raise InputError(
-                f"{source.name} is not the skin of {body.name}, with {len(points):,} vertices instead of "
-                f"{len(source.data.vertices):,} by its modifiers: turn off {rebuilding(source)}."
-            ) from error
+            if _SMPL_VERTICES in counts and body.n_skin != _SMPL_VERTICES:
+                skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
+                file = f"skel_{gender}.pkl" if gender in ("male", "female") else skel.files
+                raise InputError(
+                    f"{source.name} is a SMPL or STAR mesh, which needs a SKEL body instead of {body.name}: "
+                    f"set {file}, from https://{skel.site}, in Preferences > Add-ons > Osteon."
+                ) from error
+            if len(points) != len(source.data.vertices) and rebuilding(source):
+                raise InputError(
+                    f"{source.name} is not the skin of {body.name}, with {len(points):,} vertices instead of "
+                    f"{len(source.data.vertices):,} by its modifiers: turn off {rebuilding(source)}."
+                ) from error
+            raise
         if sizes.count(body.n_skin) > 1:
             self._notes.append(f"the first of {sizes.count(body.n_skin)} bodies in the mesh")
         return path, found
 
-    def _body_for(self, context: bpy.types.Context, sizes: list[int]) -> str:
-        """What `load_skel` takes for the body to fit, by the vertices of the mesh's loose parts and its gender."""
-        from ..core.bodies.load import LICENSED
-
+    def _body_for(self, context: bpy.types.Context, counts: list[int], gender: str) -> str:
+        """What `load_skel` takes for the body whose skin has about as many vertices as the mesh or a part of it."""
         if self.body != AUTO:
             return body_file(context, self.body)
-        source, gender = context.object, _gender(context.object)
         if gender == "neutral":
             self._notes.append("gender not known")
-        to_smpl, to_open = (min((abs(s - n) for s in sizes), default=n) for n in (_SMPL_VERTICES, _OPEN_VERTICES))
-        if to_open < to_smpl:
-            return f"open-{gender}"
-        path = licensed_for(context, gender)
-        if path is not None:
-            return path
-        if to_smpl:
-            return f"open-{gender}"
-        skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
-        file = f"skel_{gender}.pkl" if gender in ("male", "female") else skel.files
-        raise InputError(
-            f"{source.name} is a SMPL or STAR mesh, for which a SKEL file is needed: "
-            f"get {file} from https://{skel.site} and choose it in Preferences > Add-ons > Osteon."
-        )
+        to_smpl, to_open = (min(abs(count - n) for count in counts) for n in (_SMPL_VERTICES, _OPEN_VERTICES))
+        return (to_smpl < to_open and licensed_for(context, gender)) or f"open-{gender}"
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
         from ..core.bodies.load import load_skel

@@ -259,7 +259,7 @@ def test_what_is_off_in_the_viewport(unchanged, walker):
     [
         (
             6890,
-            "SMPL or STAR mesh, for which a SKEL file is needed: get skel_female.pkl from https://skel.is.tue.mpg.de",
+            "SMPL or STAR mesh, which needs a SKEL body instead of open-female: set skel_female.pkl, from https://skel.is.tue",
         ),
         (
             10475,

@@ -144,6 +144,7 @@ def test_error_of_the_job(job, window):
 def test_error_when_the_result_is_applied(job, window):
     def fail(context, result):
         bpy.data.meshes.new("half built")
+        context.scene.frame_end, context.scene.render.fps = 99, 7
         raise errors.InputError("No room.")
 
     job(QUICK)
@@ -153,6 +154,7 @@ def test_error_when_the_result_is_applied(job, window):
     assert tick_until(operator, window, ended) == {"CANCELLED"}
     assert operator.reports == [("ERROR", "No room.")]
     assert "half built" not in bpy.data.meshes
+    assert (window.scene.frame_end, window.scene.render.fps) == (250, 24)
     assert window.window_manager.timers == 0
 
 

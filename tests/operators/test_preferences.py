@@ -22,7 +22,9 @@ def test_check_lists_what_is_found_and_what_is_missing(settings, models):
     assert len(preferences._examined) == 3
     assert "no body model that Osteon knows" in next(m.what for m in preferences._examined if not m.kind)
     assert ("STAR", "STAR 1.0 or 1.1, model.npz of each gender", "star.is.tue.mpg.de") in preferences.missing()
-    assert "SKEL" not in {kind for kind, _, _ in preferences.missing()}
+    gaps = {kind for kind, _, _ in preferences.missing()}
+    assert "SKEL female" in gaps
+    assert not gaps & {"SKEL", "SKEL male"}
 
 
 def test_files_are_read_once(models, monkeypatch):
@@ -77,8 +79,14 @@ def test_a_smpl_mesh_is_converted_with_the_users_model(context, settings, models
     settings.models = ""
     for obj in (context.object, context.object.parent):
         obj.name, obj.data.name = f"m_{obj.type}", "m"
-    with pytest.raises(RuntimeError, match=r"SMPL or STAR mesh, for which a SKEL file is needed: get skel_male\.pkl"):
+    with pytest.raises(RuntimeError, match=r"which needs a SKEL body instead of open-male: set skel_male\.pkl, from"):
         bpy.ops.osteon.convert_to_skel(frame_start=1, frame_end=1)
     settings.models = str(models)
+    subdivided = context.object.modifiers.new("Smoother", "SUBSURF")
+    with pytest.raises(
+        RuntimeError, match=r"not the skin of skel_male, with .* instead of 6,890 .*: turn off Smoother"
+    ):
+        bpy.ops.osteon.convert_to_skel(frame_start=1, frame_end=1)
+    context.object.modifiers.remove(subdivided)
     assert bpy.ops.osteon.convert_to_skel(frame_start=1, frame_end=1) == {"FINISHED"}
     assert context.object.data["osteon_fit"].startswith("skel_male, mean 0.")
