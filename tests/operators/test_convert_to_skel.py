@@ -376,6 +376,11 @@ def test_materials_come_back_after_the_errors(context, walker):
     bpy.ops.osteon.show_errors()
     assert {skin.data.materials[p.material_index].name for p in skin.data.polygons} == {"Osteon Error"}
     bpy.ops.osteon.show_errors()
+    context.view_layer.objects.active = skin
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert not bpy.ops.osteon.show_errors.poll()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert bpy.ops.osteon.show_errors.poll()
     skin.data.clear_geometry()
     assert not bpy.ops.osteon.show_errors.poll()
 
