@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from .core.errors import InputError
+
 if TYPE_CHECKING:
     from .core.bodies.licensed import Examined
 
@@ -81,12 +83,18 @@ class OSTEON_OT_check_models(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         global _examined
-        from .core.bodies.licensed import examine, model_files
+        from .core.bodies.licensed import Examined, examine, model_files
 
-        settings, folder = preferences(context), models_folder(context)
-        named = [Path(bpy.path.abspath(path)) for path in (settings.skel_female, settings.skel_male) if path]
-        files = [path for path in named if path.is_file()] + (model_files(folder) if folder else [])
-        _examined = [examine(path) for path in dict.fromkeys(files)]
+        settings = preferences(context)
+        files, folder = (
+            [Path(bpy.path.abspath(path)) for path in paths if path]
+            for paths in ((settings.skel_female, settings.skel_male), (settings.models,))
+        )
+        files += model_files(folder[0]) if folder and folder[0].is_dir() else folder
+        _examined = [
+            examine(path) if path.is_file() else Examined(path, "", "", f"{path} is not there")
+            for path in dict.fromkeys(files)
+        ]
         sound = sum(bool(model.kind) for model in _examined)
         self.report({"INFO"}, f"{sound} of {len(_examined)} files are sound models")
         return {"FINISHED"}
@@ -97,7 +105,10 @@ def missing() -> list[tuple[str, str, str]]:
     from .core.bodies.load import LICENSED
 
     found = {model.kind for model in _examined or ()}
-    return [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
+    genders = {model.gender for model in _examined or () if model.kind == "SKEL"}
+    skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
+    others = [(f"SKEL {g}", f"skel_{g}.pkl", skel.site) for g in ("female", "male") if genders and g not in genders]
+    return others + [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
 
 
 def _mark(path: str, exists) -> str:
@@ -111,10 +122,32 @@ def preferences(context: bpy.types.Context) -> OSTEON_AP_preferences | None:
 
 
 def models_folder(context: bpy.types.Context) -> Path | None:
-    """The folder of the user's models, None where none is set or it is not there."""
-    path = getattr(preferences(context), "models", "")
-    folder = Path(bpy.path.abspath(path)) if path else None
-    return folder if folder and folder.is_dir() else None
+    """The folder of the user's models, None where none is set.
+
+    Raises
+    ------
+    InputError
+        When it is not there.
+    """
+    return set_path(context, "models")
+
+
+def set_path(context: bpy.types.Context, name: str) -> Path | None:
+    """The file or folder that one of the preferences names, None where it names none.
+
+    Raises
+    ------
+    InputError
+        When it is not there.
+    """
+    settings = preferences(context)
+    path = Path(bpy.path.abspath(getattr(settings, name, "")))
+    if not getattr(settings, name, ""):
+        return None
+    if not path.exists():
+        label = settings.bl_rna.properties[name].name
+        raise InputError(f"{path} is not there: choose {label} anew in Preferences > Add-ons > Osteon.")
+    return path
 
 
 CLASSES = (OSTEON_AP_preferences, OSTEON_OT_check_models)

@@ -195,10 +195,12 @@ def image(
         result = jobs.run("image_to_skeleton", arguments, jobs.named.part(progress, 0.0, 0.8 if also else 1.0))
         people = result["people"]
         write_angles(folder / "angles.csv", [person["pose"] for person in people])
-        gender = load_skel(options.body).gender
+        body = load_skel(options.body)
         for number, person in enumerate(people, start=1):
             file = folder / (f"motion_{number}.npz" if len(people) > 1 else "motion.npz")
-            motion = Motion("skel", person["pose"][None], person["betas"], person["trans"][None], gender)
+            motion = Motion(
+                "skel", person["pose"][None], person["betas"], person["trans"][None], body.gender, body=body.name
+            )
             save_motion(motion, file)
         if also:
             progress(0.8, "Building the scene")

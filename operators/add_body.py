@@ -38,13 +38,12 @@ class OSTEON_OT_add_body(bpy.types.Operator):
     )
     stature: bpy.props.FloatProperty(
         name="Height",
-        description="From sole to crown",
+        description="In metres, from sole to crown",
         default=1.70,
         min=0.5,
         max=2.5,
         step=1,
         precision=2,
-        unit="LENGTH",
     )
     mass: bpy.props.FloatProperty(
         name="Weight",
@@ -86,6 +85,7 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         from ..scene.axes import to_blender
         from ..scene.body import add_body
         from ..scene.smpl import add_smpl_body
+        from ..scene.surfaces import metres
 
         body = load_skel(body_file(context, self.body))
         betas = torch.tensor([list(self.betas)], dtype=torch.float64)[:, : body.n_betas]
@@ -95,7 +95,7 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         lowest = to_blender(skin.numpy())[:, 2].min()
         x, y, z = self.location
         with unchanged_on_error(context):
-            place = x, y, z - float(lowest)
+            place = x, y, z - float(lowest) / metres(context.scene)
             if self.joints == "SMPL":
                 add_smpl_body(context, Smpl(smpl_from_skel(body.data)), betas[0].numpy(), place)
             else:
@@ -114,7 +114,7 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         layout.prop(self, "measured")
         column = layout.column(align=True)
         column.active = self.measured
-        column.prop(self, "stature")
+        column.prop(self, "stature", text="Height (m)")
         column.prop(self, "mass", text="Weight (kg)")
         layout.prop(self, "detail")
         layout.prop(self, "location")

@@ -3,7 +3,7 @@
 import bpy
 
 from ..core.errors import InputError
-from ..preferences import models_folder, preferences
+from ..preferences import models_folder, set_path
 
 AUTO = "auto"
 
@@ -23,7 +23,7 @@ _AUTOMATIC = (AUTO, "Automatic", "By vertices and gender: your licensed SKEL mod
 
 
 def body_property(description: str, automatic: bool = False) -> object:
-    """An operator's property that chooses a body, or leaves that to `candidates`."""
+    """An operator's property that chooses a body, or leaves that to the operator."""
     items = (_AUTOMATIC, *ITEMS) if automatic else ITEMS
     default = AUTO if automatic else "open-neutral"
     return bpy.props.EnumProperty(name="Body", description=description, items=items, default=default)
@@ -57,25 +57,30 @@ def body_file(context: bpy.types.Context, identifier: str) -> str:
 
 
 def licensed_file(context: bpy.types.Context, identifier: str) -> str | None:
-    """The user's file of a licensed model: the one that is named, else the one in the folder of models; None without."""
-    settings = preferences(context)
-    path = getattr(settings, _LICENSED[identifier], "")
-    folder = models_folder(context)
-    if path or folder is None:
-        return bpy.path.abspath(path) or None
+    """The user's file of a licensed model: the one that is named, else the one in the folder of models; None without.
+
+    Raises
+    ------
+    InputError
+        When the file or folder that the preferences name is not there.
+    """
+    named = set_path(context, _LICENSED[identifier])
+    folder = models_folder(context) if named is None else None
+    if folder is None:
+        return named and str(named)
     from ..core.bodies.licensed import find_model
 
     found = find_model(folder, ("SKEL",), identifier.removeprefix("skel-"))
     return str(found) if found else None
 
 
-def candidates(context: bpy.types.Context, body: str, gender: str) -> list[str]:
-    """What `load_skel` takes for a choice of `body_property(automatic=True)`; of several the first that fits is meant.
+def licensed_for(context: bpy.types.Context, gender: str) -> str | None:
+    """The user's file of the SKEL model of a gender, of either where it is not male or female; None without.
 
-    gender: as far as known, else neutral
+    Raises
+    ------
+    InputError
+        As `licensed_file`.
     """
-    if body != AUTO:
-        return [body_file(context, body)]
-    wanted = [f"skel-{gender}"] if f"skel-{gender}" in _LICENSED else list(_LICENSED)
-    licensed = [path for path in (licensed_file(context, identifier) for identifier in wanted) if path]
-    return [*licensed[:1], f"open-{gender}"]
+    wanted = [f"skel-{gender}"] if f"skel-{gender}" in _LICENSED else _LICENSED
+    return next((path for path in (licensed_file(context, identifier) for identifier in wanted) if path), None)

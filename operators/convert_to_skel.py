@@ -1,5 +1,7 @@
 """Converts a SMPL, STAR or open-smpl mesh, still or moving, to a SKEL body that lies in it."""
 
+import re
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
@@ -7,12 +9,15 @@ import bpy
 import numpy as np
 
 from ..core.errors import InputError
-from .bodies import body_file, body_property, candidates, smoothness_property
+from .bodies import AUTO, body_file, body_property, licensed_for, smoothness_property
 from .long_work import LongWork
 
 _SMALLEST, _LARGEST = 0.3, 5.0  # metres that a person may measure
 _STILL = 1e-5  # metres within which a mesh does not move
+_UNEVEN = 1.01  # how far the scales of a mesh along its axes may differ before it is said
 _SMPL_VERTICES = 6890  # of SMPL's, STAR's and SKEL's skin
+_SMPLX_VERTICES = 10475
+_OPEN_VERTICES = 12169  # of the open bodies' skin
 
 
 class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
@@ -25,10 +30,14 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
     body: body_property("The SKEL body to fit", automatic=True)
     smoothness: smoothness_property()
     frame_start: bpy.props.IntProperty(
-        name="Start", description="First frame to convert; the scene's if not given", options={"SKIP_SAVE"}
+        name="Start",
+        description="First frame to convert; the first of the preview range or the scene if not given",
+        options={"SKIP_SAVE"},
     )
     frame_end: bpy.props.IntProperty(
-        name="End", description="Last frame to convert; the scene's if not given", options={"SKIP_SAVE"}
+        name="End",
+        description="Last frame to convert; poses without keys count only when the current frame is converted alone",
+        options={"SKIP_SAVE"},
     )
 
     @classmethod
@@ -47,7 +56,8 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
     def _set_range(self, scene: bpy.types.Scene) -> None:
         for name in ("frame_start", "frame_end"):
             if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(scene, name))
+                kept = name.replace("frame_", "frame_preview_") if scene.use_preview_range else name
+                setattr(self, name, getattr(scene, kept))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -58,30 +68,32 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         column.prop(self, "frame_start")
         column.prop(self, "frame_end")
 
-    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
-        from ..scene.surfaces import surface, surfaces
+    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+        from ..scene.surfaces import surfaces
 
         self._set_range(context.scene)
         if self.frame_end < self.frame_start:
             raise InputError(f"The range ends on frame {self.frame_end}, before it starts on {self.frame_start}.")
         source = context.object
-        points, triangles = surface(context, source)
-        self._name = source.name
-        self._body, vertices = self._recognised(context, points, triangles)
-        size = np.ptp(points[vertices], axis=0).max()
-        if not _SMALLEST < size < _LARGEST:
-            raise InputError(
-                f"{source.name} measures {size:.3g} m, which no person does: "
-                "scale it, or set what a unit is in the scene's Units."
-            )
+        self._name = re.sub(r" Skin(\.\d+)?$", "", source.name)
+        self._notes: list[str] = []
         self._frames = np.arange(self.frame_start, self.frame_end + 1)
-        manager = context.window_manager
-        manager.progress_begin(0.0, 1.0)
-        try:
-            skin = surfaces(context, source, self._frames.tolist(), vertices, manager.progress_update)
-        finally:
-            manager.progress_end()
-        if np.abs(skin - skin[0]).max() < _STILL:
+
+        def recognise(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+            self._body, vertices = self._recognised(context, points, triangles)
+            size = np.ptp(points[vertices], axis=0).max()
+            if not _SMALLEST < size < _LARGEST:
+                raise InputError(
+                    f"{source.name} measures {size:.3g} m, which no person does: "
+                    "scale it, or set what a unit is in the scene's Units."
+                )
+            return vertices
+
+        skin = surfaces(context, source, self._frames.tolist(), recognise, progress)
+        scale = np.abs(source.matrix_world.to_scale())
+        if scale.max() > _UNEVEN * scale.min():
+            self._notes.append("the mesh is scaled unevenly")
+        if all(np.abs(points - skin[0]).max() < _STILL for points in skin):
             skin, self._frames = skin[:1], None
         return "fit_surface", {"skin": skin, "body": self._body, "smoothness": self.smoothness}
 
@@ -89,25 +101,54 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         self, context: bpy.types.Context, points: np.ndarray, triangles: np.ndarray
     ) -> tuple[str, np.ndarray]:
         """The body whose skin the mesh is, as `load_skel` takes it, and for each of its vertices the mesh's."""
-        from ..core.bodies.load import load_skel
+        from ..core.bodies.load import LICENSED, load_skel
         from ..core.bodies.topology import match_topology, part_sizes
+        from ..scene.surfaces import rebuilding
 
-        source, gender = context.object, _gender(context.object)
-        for path in candidates(context, self.body, gender):
-            body = load_skel(path)
-            try:
-                return path, match_topology(points, triangles, body.data.skin_template, body.faces, source.name)
-            except InputError as error:
-                refusal = error
-        if body.n_skin != _SMPL_VERTICES and _SMPL_VERTICES in part_sizes(points, triangles):
-            body_file(context, "skel-female" if gender == "female" else "skel-male")  # says what is not set
-        raise refusal
+        source, sizes = context.object, part_sizes(points, triangles)
+        counts = [*sizes, len(source.data.vertices)]
+        if _SMPLX_VERTICES in counts:
+            raise InputError(
+                f"{source.name} is a SMPL-X mesh, whose {_SMPLX_VERTICES:,} vertices are not those of SKEL's skin: "
+                "take the same body of SMPL or SMPL-H."
+            )
+        gender = _gender(source)
+        path = self._body_for(context, counts, gender)
+        body = load_skel(path)
+        try:
+            found = match_topology(points, triangles, body.data.skin_template, body.faces, source.name, body.name)
+        except InputError as error:
+            if _SMPL_VERTICES in counts and body.n_skin != _SMPL_VERTICES:
+                skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
+                file = f"skel_{gender}.pkl" if gender in ("male", "female") else skel.files
+                raise InputError(
+                    f"{source.name} is a SMPL or STAR mesh, which needs a SKEL body instead of {body.name}: "
+                    f"set {file}, from https://{skel.site}, in Preferences > Add-ons > Osteon."
+                ) from error
+            if len(points) != len(source.data.vertices) and rebuilding(source):
+                raise InputError(
+                    f"{source.name} is not the skin of {body.name}, with {len(points):,} vertices instead of "
+                    f"{len(source.data.vertices):,} by its modifiers: turn off {rebuilding(source)}."
+                ) from error
+            raise
+        if sizes.count(body.n_skin) > 1:
+            self._notes.append(f"the first of {sizes.count(body.n_skin)} bodies in the mesh")
+        return path, found
+
+    def _body_for(self, context: bpy.types.Context, counts: list[int], gender: str) -> str:
+        """What `load_skel` takes for the body whose skin has about as many vertices as the mesh or a part of it."""
+        if self.body != AUTO:
+            return body_file(context, self.body)
+        if gender == "neutral":
+            self._notes.append("gender not known")
+        to_smpl, to_open = (min(abs(count - n) for count in counts) for n in (_SMPL_VERTICES, _OPEN_VERTICES))
+        return (to_smpl < to_open and licensed_for(context, gender)) or f"open-{gender}"
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
         from ..core.bodies.load import load_skel
         from ..scene.fit import REPORT, add_fit
 
-        fit = add_fit(context, load_skel(self._body), result, f"{self._name.removesuffix(' Skin')} SKEL", self._frames)
+        fit = add_fit(context, load_skel(self._body), result, f"{self._name} SKEL", self._frames, self._notes)
         return str(fit.armature.data[REPORT])
 
 

@@ -1,15 +1,19 @@
 """Reads a motion file into a keyed body: SKEL's as it is, SMPL's and AMASS' converted."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
 
 from ..core.errors import InputError
 from ..preferences import models_folder
-from .bodies import body_property, candidates, smoothness_property
+from .bodies import AUTO, body_file, body_property, licensed_for, smoothness_property
 from .long_work import LongWork
+
+if TYPE_CHECKING:
+    from ..core.exchange.motion import Motion
 
 
 class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
@@ -47,13 +51,18 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
         for name in ("body", "up", "set_rate", "smoothness"):
             self.layout.prop(self, name)
 
-    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
+    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
         from ..core.bodies.load import OPEN_BODIES
         from ..core.exchange.motion_files import load_motion
 
+        if not self.filepath:
+            raise InputError("No motion is chosen: name a .npz or .pkl file.")
         path = bpy.path.abspath(self.filepath)
         motion = load_motion(path)
-        self._name, self._body = motion.name, candidates(context, self.body, motion.gender)[0]
+        self._name, self._body = motion.name, self._body_for(context, motion)
+        self._notes = ["gender not known"] if self.body == AUTO and motion.gender == "neutral" else []
+        if self._body in OPEN_BODIES and motion.body != self._body and motion.betas.any():
+            self._notes.append("the shape is the open body's, not the file's")
         smpl = None
         if motion.kind == "smpl" and self._body in OPEN_BODIES:
             smpl = self._body.replace("open", "open-smpl")
@@ -75,13 +84,27 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
         }
         return "skel_motion", arguments
 
+    def _body_for(self, context: bpy.types.Context, motion: "Motion") -> str:
+        """What `load_skel` takes for the body that moves."""
+        from ..core.bodies.load import OPEN_BODIES
+
+        if self.body != AUTO:
+            return body_file(context, self.body)
+        if motion.kind == "skel" and motion.body in OPEN_BODIES:
+            return motion.body
+        gender = motion.gender
+        # SKEL models are male or female, and the neutral SMPL model of a neutral SMPL motion can only be in the folder.
+        if gender == "child" or (gender == "neutral" and (motion.kind == "skel" or models_folder(context) is None)):
+            return f"open-{gender}"
+        return licensed_for(context, gender) or f"open-{gender}"
+
     def apply(self, context: bpy.types.Context, result: Any) -> str:
         from ..core.bodies.load import load_skel
         from ..scene.fit import REPORT, add_fit
 
         scene = context.scene
         frames = scene.frame_start + np.arange(len(result["poses"]))
-        fit = add_fit(context, load_skel(self._body), result, self._name, frames)
+        fit = add_fit(context, load_skel(self._body), result, self._name, frames, self._notes)
         scene.frame_end = max(scene.frame_end, int(frames[-1]))
         if self.set_rate:
             scene.render.fps = max(round(result["fps"]), 1)

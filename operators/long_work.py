@@ -1,14 +1,15 @@
 """Long work from an operator: in the window a worker process with progress and cancel, in the background at once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from ..core import jobs
-from ..core.errors import Cancelled
+from ..core.errors import Cancelled, InputError
 from .report import reporting
 from .unchanged import unchanged_on_error
 
@@ -60,12 +61,18 @@ class LongWork:
             return False
         return True
 
-    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
-        """The name of the job and its arguments. Changes nothing in the file; may raise `OsteonError`."""
+    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+        """The name of the job and its arguments. Changes nothing in the file; may raise `OsteonError`.
+
+        progress: takes the share that is done of what takes long to read
+        """
         raise NotImplementedError
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
-        """Puts the result into the scene; returns what to tell the user. What it changes is taken back if it raises."""
+        """Puts the result into the scene; returns what to tell the user. What it changes is taken back if it raises.
+
+        The scene is the one in which the operator was started.
+        """
         raise NotImplementedError
 
     def ask(self, dialog: Callable[..., set[str] | None]) -> set[str]:
@@ -82,12 +89,10 @@ class LongWork:
         return reporting(self, self._execute, context)
 
     def _execute(self, context: bpy.types.Context) -> set[str]:
-        manager = context.window_manager
-        manager.progress_begin(0.0, 1.0)
-        try:
-            result = jobs.run(*self.job(context), lambda fraction, text: manager.progress_update(fraction))
-        finally:
-            manager.progress_end()
+        self._scene = context.scene.name
+        with _shown_at_the_cursor(context) as progress:
+            job = self.job(context, progress)
+            result = jobs.run(*job, lambda fraction, text: progress(fraction))
         return self._finish(context, result)
 
     def start(self, context: bpy.types.Context) -> set[str]:
@@ -99,7 +104,9 @@ class LongWork:
         if _current is not None:
             self.report({"ERROR"}, f"{_current.title} is still at work: wait for it or cancel it first.")
             return {"CANCELLED"}
-        name, arguments = self.job(context)
+        self._scene = context.scene.name
+        with _shown_at_the_cursor(context) as progress:
+            name, arguments = self.job(context, progress)
         self._work = _current = Work(self.bl_label, jobs.start(name, arguments))
         self._timer = context.window_manager.event_timer_add(_EVERY, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -134,7 +141,7 @@ class LongWork:
             self._clear(context)
 
     def _finish(self, context: bpy.types.Context, result: Any) -> set[str]:
-        with unchanged_on_error(context):
+        with _in_scene(context, self._scene), unchanged_on_error(context):
             message = self.apply(context, result)
         self.report({"INFO"}, message)
         return {"FINISHED"}
@@ -148,6 +155,33 @@ class LongWork:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         _show(context, None)
+
+
+@contextmanager
+def _shown_at_the_cursor(context: bpy.types.Context) -> Iterator[Callable[[float], None]]:
+    """Gives what shows the share of work that is done, at the mouse cursor."""
+    manager = context.window_manager
+    manager.progress_begin(0.0, 1.0)
+    try:
+        yield manager.progress_update
+    finally:
+        manager.progress_end()
+
+
+@contextmanager
+def _in_scene(context: bpy.types.Context, name: str) -> Iterator[None]:
+    """Shows a scene, and then again the one that the user has gone to meanwhile."""
+    scene, now = bpy.data.scenes.get(name), context.scene
+    if scene is None:
+        raise InputError(f"The scene {name}, from which the work came, is gone or has another name: start it again.")
+    if scene == now:
+        yield
+        return
+    context.window.scene = scene
+    try:
+        yield
+    finally:
+        context.window.scene = now
 
 
 def _show(context: bpy.types.Context, work: Work | None) -> None:

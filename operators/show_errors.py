@@ -15,8 +15,9 @@ class OSTEON_OT_show_errors(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if fitted_skin(context) is None:
-            cls.poll_message_set("Select a body that Convert to SKEL made")
+        skin = fitted_skin(context)
+        if skin is None or skin.mode == "EDIT":
+            cls.poll_message_set("Select a body that Convert to SKEL made, and leave its Edit Mode")
             return False
         return True
 

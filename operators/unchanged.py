@@ -5,16 +5,22 @@ from contextlib import contextmanager
 
 import bpy
 
-_RENDER = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
+_RENDER = (
+    *("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y"),
+    *("fps", "fps_base"),
+)
 
 
 @contextmanager
 def unchanged_on_error(context: bpy.types.Context) -> Iterator[None]:
-    """Takes back what the block added and switched if it raises: data blocks, selection, mode, frame, camera."""
+    """Takes back what the block added and switched if it raises: data blocks, selection, mode, frames, camera, render size.
+
+    Markers of the timeline are not among it.
+    """
     scene, layer = context.scene, context.view_layer
     before = _data_blocks()
     active, selected, mode = layer.objects.active, list(context.selected_objects), _mode(context)
-    frame, camera = scene.frame_current, scene.camera
+    frame, end, camera = scene.frame_current, scene.frame_end, scene.camera
     render = {name: getattr(scene.render, name) for name in _RENDER}
     try:
         yield
@@ -25,7 +31,7 @@ def unchanged_on_error(context: bpy.types.Context) -> Iterator[None]:
         for obj in layer.objects:
             obj.select_set(obj in selected)
         layer.objects.active = active
-        scene.camera = camera
+        scene.camera, scene.frame_end = camera, end
         for name, value in render.items():
             setattr(scene.render, name, value)
         if scene.frame_current != frame:

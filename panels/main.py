@@ -94,7 +94,7 @@ class OSTEON_PT_fit(_Panel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         column = layout.column(align=True)
-        for part in str(rig_of(context.object).data[REPORT]).split(", ", 3):
+        for part in str(rig_of(context.object).data[REPORT]).split(", ", 4):
             column.label(text=part)
         skin = fitted_skin(context)
         if skin is None:

@@ -12,6 +12,7 @@ from .followers import follower_names
 from .materials import bone_material, skin_material
 from .meshes import add_parts, add_weights, bind, build_mesh
 from .rig import build_armature
+from .surfaces import scale_to_metres
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -49,7 +50,7 @@ def add_body(
     body: the model
     betas: (10,) its shape; the mean when None
     name: of the collection; its objects are named after it
-    location: of the armature, which the meshes follow
+    location: of the armature, which the meshes follow, in the scene's units
     light: whether the bones are decimated to about a quarter
     """
     made: list[bpy.types.ID] = []
@@ -125,6 +126,7 @@ def _add_body(
     skin.data.materials.append(skin_material())
     bones.data.materials.append(bone_material())
     armature.location = location
+    scale_to_metres(armature, context.scene)
     return BodyObjects(collection, armature, skin, bones)
 
 

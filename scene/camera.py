@@ -4,6 +4,7 @@ import bpy
 from mathutils import Matrix
 
 from .axes import to_blender
+from .surfaces import metres
 
 _SENSOR_WIDTH = 36.0
 
@@ -22,15 +23,15 @@ def add_photo_camera(
     image: the photo
     focal: focal length in pixels; the principal point is the picture's centre
     size: width and height in pixels, which the render gets too
-    location: where it stands; it looks along +Y, which is core's -Z
+    location: where it stands, in the scene's units; it looks along +Y, which is core's -Z
     """
     width, height = size
     data = bpy.data.cameras.new("Photo Camera")
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = _SENSOR_WIDTH
     data.lens = focal / width * _SENSOR_WIDTH
-    data.clip_start = 0.01
-    data.display_size = 0.3
+    unit = metres(context.scene)
+    data.clip_start, data.clip_end, data.display_size = 0.01 / unit, 1000 / unit, 0.3 / unit
     data.show_background_images = True
     background = data.background_images.new()
     background.image = image

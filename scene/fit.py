@@ -1,6 +1,6 @@
 """A SKEL body that was fitted to something, in the scene: keyed, with how far off it is in words and in colours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -9,19 +9,24 @@ import numpy as np
 from .body import BodyObjects, add_body
 from .materials import ERROR_RAMP, ERROR_RANGE, error_colours, error_material, shows_error
 from .rig import set_motion, set_pose, widen_limits
-from .surfaces import metres
 
 if TYPE_CHECKING:
     from ..core.bodies.skel import Skel
 
 REPORT = "osteon_fit"  # on the armature's data: the fit in a line
 ERROR = "skel_error"  # on the skin: each vertex' distance from the fitted surface, metres
+SLOTS = "osteon_materials"  # on the faces, while they show errors: the material slots that they had
 COLOURS = "SKEL Error"  # on the skin: the same in colours
 _LISTED = 10  # failed frames in the report
 
 
 def add_fit(
-    context: bpy.types.Context, body: "Skel", result: Mapping[str, Any], name: str, frames: np.ndarray | None = None
+    context: bpy.types.Context,
+    body: "Skel",
+    result: Mapping[str, Any],
+    name: str,
+    frames: np.ndarray | None = None,
+    notes: Sequence[str] = (),
 ) -> BodyObjects:
     """Adds the body of a fit where the surface is in the world.
 
@@ -31,10 +36,10 @@ def add_fit(
     result: what the jobs `fit_surface` and `skel_motion` return
     name: of the body's collection
     frames: (F,) the scene's frames that the poses are keyed on; the body only stands there when None
+    notes: what else to say in the report
     """
     objects = add_body(context, body, result["betas"], name)
     armature = objects.armature
-    armature.scale = (1 / metres(context.scene),) * 3
     known = result.get("known", np.arange(len(result["poses"])))
     poses, trans = result["poses"][known], result["trans"][known]
     widen_limits(armature, poses)
@@ -42,29 +47,42 @@ def add_fit(
         set_pose(armature, poses[0], trans[0])
     else:
         set_motion(armature, poses, trans, frames[known])
-    armature.data[REPORT] = _described(result, frames)
+    armature.data[REPORT] = ", ".join([body.name, *_described(result, frames), *notes])
     if "vertex_error" in result:
         _add_errors(objects.skin, result["vertex_error"])
-    if frames is not None:
-        for frame in frames[result.get("failed", np.zeros(0, int))]:
-            context.scene.timeline_markers.new("Fit failed", frame=int(frame))
     context.scene.frame_set(context.scene.frame_current, subframe=context.scene.frame_subframe)
+    if frames is not None:  # last, since nobody takes them back
+        _mark(context.scene, f"{name}: fit failed", frames[result.get("failed", np.zeros(0, int))])
     return objects
 
 
-def _described(result: Mapping[str, Any], frames: np.ndarray | None) -> str:
-    parts = [f"{len(result['poses'])} frames"] if frames is not None else []
+def _mark(scene: bpy.types.Scene, name: str, frames: np.ndarray) -> None:
+    """Marks the first of each run of frames, instead of what has the markers' name already."""
+    for marker in [marker for marker in scene.timeline_markers if marker.name == name]:
+        scene.timeline_markers.remove(marker)
+    for frame in frames[np.diff(frames, prepend=-np.inf) > 1]:
+        scene.timeline_markers.new(name, frame=int(frame))
+
+
+def _described(result: Mapping[str, Any], frames: np.ndarray | None) -> list[str]:
+    """What the report says of a fit, part by part."""
+    parts = [_frames(len(result["poses"]))] if frames is not None else []
     if "mean_error" in result:
         parts += [f"mean {1e3 * result['mean_error']:.1f} mm", f"worst {1e3 * result['worst_error']:.0f} mm"]
-        if frames is None and len(result["failed"]):
+        known = result.get("known", np.arange(len(result["poses"])))
+        failed = np.intersect1d(result["failed"], known)
+        if frames is None and len(failed):
             parts.append("failed (vertex beyond 6 cm)")
-        elif len(result["failed"]):
-            failed = frames[result["failed"]]
-            some = ", ".join(map(str, failed[:_LISTED])) + (" ..." if len(failed) > _LISTED else "")
-            parts.append(
-                f"{len(failed)} {'frame' if len(failed) == 1 else 'frames'} failed (vertex beyond 6 cm): {some}"
-            )
-    return ", ".join(parts)
+        elif len(failed):
+            some = ", ".join(map(str, frames[failed[:_LISTED]])) + (" ..." if len(failed) > _LISTED else "")
+            parts.append(f"{_frames(len(failed))} failed (vertex beyond 6 cm): {some}")
+        if len(known) < len(result["poses"]):
+            parts.append(f"{_frames(len(result['poses']) - len(known))} without a surface: not keyed")
+    return parts
+
+
+def _frames(count: int) -> str:
+    return f"{count} {'frame' if count == 1 else 'frames'}"
 
 
 def _add_errors(skin: bpy.types.Object, error: np.ndarray) -> None:
@@ -81,24 +99,37 @@ def _add_errors(skin: bpy.types.Object, error: np.ndarray) -> None:
 
 def has_errors(skin: bpy.types.Object) -> bool:
     """Whether an object is the skin of a fit, with its errors."""
-    return skin.type == "MESH" and ERROR in skin.data.attributes and _slot(skin) is not None
+    return skin.type == "MESH" and ERROR in skin.data.attributes
 
 
 def shows_errors(skin: bpy.types.Object) -> bool:
     """Whether the skin of a fit has the material of its errors on."""
-    return skin.data.polygons[0].material_index == _slot(skin)
+    return SLOTS in skin.data.attributes
 
 
 def show_errors(skin: bpy.types.Object, shown: bool) -> None:
-    """Gives the faces of the skin of a fit the material of its errors, or its first one again."""
-    slots = np.full(len(skin.data.polygons), _slot(skin) if shown else 0, np.int32)
-    skin.data.polygons.foreach_set("material_index", slots)
-    skin.data.update()
+    """Gives the faces of the skin of a fit the material of its errors, or those again that they had."""
+    mesh = skin.data
+    if shown == shows_errors(skin):
+        return
+    slots = np.zeros(len(mesh.polygons), np.int32)
+    if shown:
+        if _slot(skin) is None:  # taken away by somebody
+            mesh.materials.append(error_material(ERROR))
+        mesh.polygons.foreach_get("material_index", slots)
+        mesh.attributes.new(SLOTS, "INT", "FACE").data.foreach_set("value", slots)
+        slots[:] = _slot(skin)
+    else:
+        mesh.attributes[SLOTS].data.foreach_get("value", slots)
+        mesh.attributes.remove(mesh.attributes[SLOTS])
+    mesh.polygons.foreach_set("material_index", slots)
+    mesh.update()
 
 
 def legend(skin: bpy.types.Object) -> list[tuple[bpy.types.ColorRampElement, str]]:
     """The colours that the skin of a fit has for its errors, and the millimetres that each stands for."""
-    return error_colours(skin.data.materials[_slot(skin)])
+    slot = _slot(skin)
+    return [] if slot is None else error_colours(skin.data.materials[slot])
 
 
 def _slot(skin: bpy.types.Object) -> int | None:

@@ -10,6 +10,7 @@ from .axes import to_blender
 from .body import BodyObjects, add_body
 from .camera import add_photo_camera
 from .rig import set_pose
+from .surfaces import metres
 
 if TYPE_CHECKING:
     from ..core.bodies.skel import Skel
@@ -40,7 +41,7 @@ def add_people(
         out = body(pose, betas, trans)
     floor = to_blender(out.skin.reshape(-1, 3).numpy())[:, 2].min()
     root = to_blender(out.joints[0, 0].numpy())
-    shift = (-float(root[0]), -float(root[1]), -float(floor))
+    shift = tuple((np.array([-root[0], -root[1], -floor]) / metres(context.scene)).tolist())
     made = []
     frame = context.scene.frame_current
     for i in range(len(people)):

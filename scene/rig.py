@@ -8,6 +8,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
+from ..core.errors import InputError
 from .axes import from_blender, to_blender
 from .drivers import LIMITS, drive, drive_displayed_angle
 from .followers import plan_followers, set_up_followers
@@ -122,10 +123,14 @@ def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, limits: np.ndarr
         setattr(constraint, f"use_limit_{letter}", True)
         setattr(constraint, f"min_{letter}", low)
         setattr(constraint, f"max_{letter}", high)
-        setattr(bone, f"use_ik_limit_{letter}", True)
-        # Blender's IK wants zero inside the range.
-        setattr(bone, f"ik_min_{letter}", max(min(low, 0.0), -math.pi))
-        setattr(bone, f"ik_max_{letter}", min(max(high, 0.0), math.pi))
+        _limit_ik(bone, letter, low, high)
+
+
+def _limit_ik(bone: bpy.types.PoseBone, letter: str, low: float, high: float) -> None:
+    setattr(bone, f"use_ik_limit_{letter}", True)
+    # Blender's IK wants zero inside the range.
+    setattr(bone, f"ik_min_{letter}", max(min(low, 0.0), -math.pi))
+    setattr(bone, f"ik_max_{letter}", min(max(high, 0.0), math.pi))
 
 
 def _channel_limits(channel: Channel, limits: np.ndarray) -> tuple[float, float]:
@@ -224,6 +229,8 @@ def set_pose(
 def set_motion(armature: bpy.types.Object, poses: np.ndarray, trans: np.ndarray, frames: np.ndarray) -> None:
     """Keys all channels of a rig that has no keys on F frames, with straight lines between them.
 
+    The root's angles, which have no limits, go on where they pass a whole turn.
+
     Parameters
     ----------
     poses: (F, 46) radians
@@ -231,6 +238,9 @@ def set_motion(armature: bpy.types.Object, poses: np.ndarray, trans: np.ndarray,
     frames: (F,) rising
     """
     set_pose(armature, poses[0], trans[0], int(frames[0]))  # makes the curves, in whatever way this Blender keeps them
+    root = [channel.parameter for channel in channels(armature.pose.bones["pelvis"])]
+    poses = poses.copy()
+    poses[:, root] = np.unwrap(poses[:, root], axis=0)
     places = trans @ _root_frame(armature)
     values = {(_path("pelvis", "location"), axis): places[:, axis] for axis in range(3)}
     for bone in armature.pose.bones:
@@ -251,15 +261,23 @@ def _path(bone: str, name: str) -> str:
 
 
 def curves(armature: bpy.types.Object) -> bpy.types.bpy_prop_collection:
-    """The F-curves of a rig that has keys."""
+    """The F-curves of a rig that has keys.
+
+    Raises
+    ------
+    InputError
+        When it has none.
+    """
     data = armature.animation_data
+    if data is None or data.action is None:
+        raise InputError(f"{armature.name} has no keys: key its pose first.")
     if not hasattr(data, "action_slot"):  # before Blender 4.4
         return data.action.fcurves
     return data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves
 
 
 def widen_limits(armature: bpy.types.Object, poses: np.ndarray) -> None:
-    """Moves the limits of a rig beyond which some of the poses (F, 46) go, as far as these need."""
+    """Moves the limits of a rig beyond which some of the poses (F, 46) go, as far as these need; those of IK too."""
     for bone in armature.pose.bones:
         limit = bone.constraints.get(LIMITS)
         for channel in channels(bone):
@@ -269,6 +287,7 @@ def widen_limits(armature: bpy.types.Object, poses: np.ndarray) -> None:
             for end, furthest in (("min", min), ("max", max)):
                 name = f"{end}_{letter}"
                 setattr(limit, name, furthest(getattr(limit, name), float(furthest(angles))))
+            _limit_ik(bone, letter, getattr(limit, f"min_{letter}"), getattr(limit, f"max_{letter}"))
 
 
 def _root_frame(armature: bpy.types.Object) -> np.ndarray:

@@ -12,6 +12,7 @@ from mathutils import Matrix, Vector
 from ..core.bodies.smpl_joints import JOINT_NAMES
 from .axes import to_blender
 from .meshes import add_weights, bind, build_mesh
+from .surfaces import scale_to_metres
 
 if TYPE_CHECKING:
     from ..core.bodies.smpl import Smpl
@@ -33,7 +34,7 @@ def add_smpl_body(
     ----------
     body: the model
     betas: (10,) its shape; the mean when None
-    location: of the armature, which the skin follows
+    location: of the armature, which the skin follows, in the scene's units
 
     Returns
     -------
@@ -65,6 +66,7 @@ def add_smpl_body(
         bpy.ops.object.mode_set(mode="OBJECT")
     armature.data.display_type = "STICK"
     armature.location = location
+    scale_to_metres(armature, context.scene)
     add_weights(skin, body.data.skin_weights, body.joint_names)
     bind(skin, armature)
     for obj in context.selected_objects:

@@ -8,6 +8,25 @@ import numpy as np
 from ..core.errors import InputError
 from .axes import from_blender
 
+# Modifiers that make a body move, without which it would be another one.
+_MOVING = {"ARMATURE", "LATTICE", "MESH_CACHE", "MESH_DEFORM", "MESH_SEQUENCE_CACHE", "SURFACE_DEFORM"}
+# Modifiers that add or remove vertices.
+_REBUILDING = {
+    *(
+        "ARRAY",
+        "BEVEL",
+        "BOOLEAN",
+        "BUILD",
+        "DECIMATE",
+        "EDGE_SPLIT",
+        "MASK",
+        "MESH_SEQUENCE_CACHE",
+        "MIRROR",
+        "MULTIRES",
+    ),
+    *("NODES", "REMESH", "SCREW", "SKIN", "SOLIDIFY", "SUBSURF", "WELD", "WIREFRAME"),
+}
+
 
 def metres(scene: bpy.types.Scene) -> float:
     """How many metres a unit of the scene is."""
@@ -15,48 +34,62 @@ def metres(scene: bpy.types.Scene) -> float:
     return 1.0 if units.system == "NONE" else units.scale_length
 
 
-def surface(context: bpy.types.Context, obj: bpy.types.Object) -> tuple[np.ndarray, np.ndarray]:
-    """A mesh object with all that shapes it, on the current frame.
-
-    Returns
-    -------
-    points: (V, 3) metres in core's axes
-    triangles: (T, 3) its faces, triangulated
-    """
-    evaluated = obj.evaluated_get(context.evaluated_depsgraph_get())
-    mesh = evaluated.data
-    mesh.calc_loop_triangles()
-    triangles = np.empty(3 * len(mesh.loop_triangles), np.int32)
-    mesh.loop_triangles.foreach_get("vertices", triangles)
-    return _points(evaluated, metres(context.scene)), triangles.reshape(-1, 3).astype(np.int64)
+def scale_to_metres(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Scales an object that is built in metres, such that it measures them in a scene."""
+    obj.scale = (1 / metres(scene),) * 3
 
 
 def surfaces(
     context: bpy.types.Context,
     obj: bpy.types.Object,
     frames: Sequence[int],
-    vertices: np.ndarray,
+    recognise: Callable[[np.ndarray, np.ndarray], np.ndarray],
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> np.ndarray:
-    """Some vertices (N,) of a mesh object on F frames of the scene: (F, N, 3) float32 metres in core's axes.
+    """Some vertices of a mesh object, with all that shapes it, on F frames of the scene.
 
-    The scene is on the frame where it was when this returns.
+    The scene is on the frame where it was when this returns. It does not leave it when that is the only one asked for, so
+    that what has no keys counts too.
+
+    Parameters
+    ----------
+    frames: rising
+    recognise: which vertices (N,), of the mesh's points (V, 3) in metres and core's axes and its triangles (T, 3); asked
+        once, on the first frame on which all points are finite
+    progress: called with the share of frames that are done
+
+    Returns
+    -------
+    (F, N, 3) float32 metres in core's axes; not finite on frames before the first that is
 
     Raises
     ------
     InputError
-        When the mesh has another number of vertices on one of the frames than on the current one.
+        When the object or what moves it is disabled in the viewport, no frame is finite, or the mesh has another number of
+        vertices on one of the frames.
     """
     scene = context.scene
     now, between = scene.frame_current, scene.frame_subframe
     unit = metres(scene)
-    found = np.empty((len(frames), len(vertices), 3), np.float32)
-    count = len(obj.evaluated_get(context.evaluated_depsgraph_get()).data.vertices)
+    stays = list(frames) == [now]
+    _check_shown(obj)
+    found = vertices = None
     try:
         for i, frame in enumerate(frames):
             progress(i / len(frames))
-            scene.frame_set(frame)
-            points = _points(obj.evaluated_get(context.evaluated_depsgraph_get()), unit)
+            if not stays:
+                scene.frame_set(frame)
+            evaluated = obj.evaluated_get(context.evaluated_depsgraph_get())
+            if not evaluated.is_evaluated:
+                raise InputError(
+                    f"{obj.name} is disabled in the viewport, where nothing moves it: enable it in the Outliner."
+                )
+            points = _points(evaluated, unit)
+            if vertices is None:
+                if not np.isfinite(points).all():
+                    continue
+                vertices, count = recognise(points, _triangles(evaluated)), len(points)
+                found = np.full((len(frames), len(vertices), 3), np.nan, np.float32)
             if len(points) != count:
                 raise InputError(
                     f"{obj.name} has {len(points):,} vertices on frame {frame} instead of {count:,}: "
@@ -64,8 +97,35 @@ def surfaces(
                 )
             found[i] = points[vertices]
     finally:
-        scene.frame_set(now, subframe=between)
+        if not stays:
+            scene.frame_set(now, subframe=between)
+    if found is None:
+        raise InputError(
+            f"{obj.name} has vertices that are not finite on every frame of the range: look at what moves them."
+        )
     return found
+
+
+def rebuilding(obj: bpy.types.Object) -> str:
+    """The names of the modifiers that add vertices to a mesh object or remove some."""
+    return ", ".join(m.name for m in obj.modifiers if m.show_viewport and m.type in _REBUILDING)
+
+
+def _check_shown(obj: bpy.types.Object) -> None:
+    off = ", ".join(m.name for m in obj.modifiers if m.type in _MOVING and not m.show_viewport)
+    if off:
+        raise InputError(
+            f"{obj.name} is not moved by its modifier {off}, off in the viewport: turn it on or remove it."
+        )
+
+
+def _triangles(evaluated: bpy.types.Object) -> np.ndarray:
+    """(T, 3) the faces of an evaluated object, triangulated."""
+    mesh = evaluated.data
+    mesh.calc_loop_triangles()
+    triangles = np.empty(3 * len(mesh.loop_triangles), np.int32)
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    return triangles.reshape(-1, 3).astype(np.int64)
 
 
 def _points(evaluated: bpy.types.Object, unit: float) -> np.ndarray:

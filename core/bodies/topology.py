@@ -21,7 +21,12 @@ _KNOWN_EDGES = 1 / 3  # of a vertex' edges, when quads were made of triangles or
 
 
 def match_topology(
-    points: np.ndarray, triangles: np.ndarray, template: np.ndarray, faces: np.ndarray, name: str = "The mesh"
+    points: np.ndarray,
+    triangles: np.ndarray,
+    template: np.ndarray,
+    faces: np.ndarray,
+    name: str = "The mesh",
+    body: str = "the body",
 ) -> np.ndarray:
     """Finds the vertices of a body's skin in a mesh.
 
@@ -34,7 +39,7 @@ def match_topology(
     triangles: (T, 3) its faces, triangulated
     template: (N, 3) the body's skin
     faces: (F, 3) its triangles
-    name: what to call the mesh in messages
+    name, body: what to call the mesh and the body in messages
 
     Returns
     -------
@@ -51,21 +56,21 @@ def match_topology(
     in_order = len(points) == n and (_volume(points, faces) > 0) == outward
     if in_order and len(triangles) == len(faces) and np.array_equal(_edges(triangles, n), _edges(faces, n)):
         return np.arange(n)
-    body = _half_edges(faces)
+    wanted = _half_edges(faces)
     for welded in (triangles, _welded(points, triangles)):
         parts = _parts(welded)
         for part in parts:
             if len(part) != len(faces) or len(np.unique(part)) != n:
                 continue
             facing = part if (_volume(points, part) > 0) == outward else part[:, ::-1]
-            found = _mapped(body, _half_edges(facing))
+            found = _mapped(wanted, _half_edges(facing))
             if found is not None:
                 return found
-            if _mapped(body, _half_edges(facing[:, ::-1])) is not None:
-                raise InputError(f"{name} is the skin of the body mirrored: undo what turns its left into its right.")
+            if _mapped(wanted, _half_edges(facing[:, ::-1])) is not None:
+                raise InputError(f"{name} is the skin of {body} mirrored: undo what turns its left into its right.")
     if in_order and _has_most_edges(triangles, faces, n):
         return np.arange(n)
-    raise InputError(f"{name} is not the skin of the body: {_difference(parts, n, len(faces))}")
+    raise InputError(f"{name} is not the skin of {body}: {_difference(parts, n, len(faces))}")
 
 
 def part_sizes(points: np.ndarray, triangles: np.ndarray) -> list[int]:

@@ -39,6 +39,7 @@ class Motion:
     gender: str  # male, female, neutral or child
     fps: float = FPS
     name: str = ""
+    body: str = ""  # the name of the body whose shape it has, such as open-male, where known
 
     def __post_init__(self) -> None:
         for name, value, known in (("kind", self.kind, tuple(COLUMNS)), ("gender", self.gender, GENDERS)):

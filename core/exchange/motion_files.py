@@ -60,7 +60,7 @@ def load_motion(
     found = recorded(read_named_arrays(path), path, person)
     try:
         fps = FPS if found.fps is None else found.fps
-        motion = Motion(found.kind, found.poses, found.betas, found.trans, found.gender, fps, path.stem)
+        motion = Motion(found.kind, found.poses, found.betas, found.trans, found.gender, fps, path.stem, found.body)
     except InputError as error:
         raise FileError(f"The motion in the file {path} is not sound: {error}") from error
     every = np.arange(found.frames[0], found.frames[-1] + 1)
@@ -72,9 +72,9 @@ def load_motion(
 def save_motion(motion: Motion, path: str | Path, pelvis: np.ndarray | None = None) -> None:
     """Writes a motion; the file's name says how.
 
-    SKEL's .npz and .pkl have the keys poses (F, 46), betas (10) or (F, 10), trans (F, 3), gender and fps, Y up; betas are
-    (F, 10) in a .pkl, as in the official ones. SMPL's and SMPL-X's .npz are laid out as AMASS, Z up: poses (F, 156) or
-    (F, 165) with flat hands and a still face, betas, trans, gender, mocap_framerate.
+    SKEL's .npz and .pkl have the keys poses (F, 46), betas (10) or (F, 10), trans (F, 3), gender and fps, Y up, and body, the
+    body's name, where it is known; betas are (F, 10) in a .pkl, as in the official ones. SMPL's and SMPL-X's .npz are laid
+    out as AMASS, Z up: poses (F, 156) or (F, 165) with flat hands and a still face, betas, trans, gender, mocap_framerate.
 
     Parameters
     ----------
@@ -126,13 +126,14 @@ def _check_name(path: Path, kind: str) -> None:
 
 
 def _skel_content(motion: Motion) -> dict:
-    return {
+    content = {
         "poses": motion.poses,
         "betas": motion.betas,
         "trans": motion.trans,
         "gender": motion.gender,
         "fps": motion.fps,
     }
+    return content | ({"body": motion.body} if motion.body else {})
 
 
 def _amass_content(motion: Motion, pelvis: np.ndarray | None) -> dict:

@@ -35,6 +35,7 @@ class Recorded(NamedTuple):
     fps: float | None
     up: str  # what points up: y, z, or -y in a camera's axes
     frames: np.ndarray  # (F,) rising numbers of the frames in which the person was seen
+    body: str  # the body's name as Osteon writes it, empty in files of others
 
 
 class _Person(NamedTuple):
@@ -167,6 +168,7 @@ def _read(person: _Person) -> Recorded:
         fps=_fps(content),
         up=person.up,
         frames=_frames(content, n),
+        body=_body(content),
     )
 
 
@@ -194,6 +196,13 @@ def _part(content: dict[str, Any], name: str, joints: int) -> np.ndarray:
 
 def _are_matrices(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 3 and shape[-2:] == (3, 3)
+
+
+def _body(content: dict[str, Any]) -> str:
+    """The body's name; other programs may keep anything else under that key."""
+    body = content.get("body")
+    is_text = isinstance(body, str) or (isinstance(body, np.ndarray) and body.dtype.kind == "U")
+    return text_of(body) if is_text else ""
 
 
 def _betas(content: dict[str, Any]) -> np.ndarray:

@@ -171,7 +171,9 @@ def _converted(
         fit: Any = fit_skel(skin, other, smoothness=smoothness, progress=stage)
     else:  # shapes of SKEL are SMPL's
         fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
-    result = replace(source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender)
+    result = replace(
+        source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender, body=other.name
+    )
     return result, fit, _pelvis(other, result.betas)
 
 

@@ -48,7 +48,7 @@ def found(*people):
 @pytest.fixture
 def fake_body(monkeypatch):
     class Body:
-        gender = "female"
+        name, gender = "open-female", "female"
 
     monkeypatch.setattr("osteon.core.bodies.load.load_skel", lambda name: Body())
 
@@ -75,7 +75,7 @@ def test_image_writes_angles_and_motion(tmp_path, fake_photo_job, fake_body, cap
         np.testing.assert_array_equal(motion["poses"], np.full((1, 46), 0.1))
         np.testing.assert_array_equal(motion["trans"], [[0.1, 0, -3]])
         assert motion["betas"].shape == (10,)
-        assert motion["gender"] == "female"
+        assert (motion["gender"], motion["body"]) == ("female", "open-female")
     header, row = (out / "angles.csv").read_text().splitlines()
     assert header == ",".join(["person", "frame", *POSE_NAMES])
     assert row.startswith("0,0,5.730,")

@@ -66,7 +66,8 @@ def test_amass_becomes_skel(arguments, skel_and_smpl, tmp_path, capfd):
 def test_another_frame_rate(arguments, tmp_path, capfd):
     assert cli.main([*arguments, "--fps", "30"]) == 0
     assert "2 frames at 30 a second, male" in capfd.readouterr().out
-    assert len(load_motion(tmp_path / "walk.npz")) == 2
+    found = load_motion(tmp_path / "walk.npz")
+    assert (len(found), found.body) == (2, "skel_male")
 
 
 def test_smoothness(arguments, tmp_path, capfd):

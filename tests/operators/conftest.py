@@ -2,6 +2,8 @@ import bpy
 import osteon
 import pytest
 
+RENDER = ("resolution_x", "resolution_y", "resolution_percentage", "fps", "fps_base")
+
 
 @pytest.fixture(autouse=True)
 def context():
@@ -21,9 +23,10 @@ def state():
         "active": layer.objects.active and layer.objects.active.name,
         "selected": sorted(obj.name for obj in layer.objects if obj.select_get()),
         "mode": bpy.context.mode,
-        "frame": scene.frame_current,
+        "frame": (scene.frame_current, scene.frame_end),
+        "markers": [(marker.name, marker.frame) for marker in scene.timeline_markers],
         "camera": scene.camera and scene.camera.name,
-        "render": (scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage),
+        "render": tuple(getattr(scene.render, name) for name in RENDER),
         "links": sorted(obj.name for obj in scene.collection.all_objects),
     }
 

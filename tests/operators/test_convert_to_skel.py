@@ -84,7 +84,7 @@ def test_armature(context, walker):
     rig = context.object
     assert (rig.data["osteon_body"], context.scene.frame_current) == ("open-male", 5)
     assert list(context.selected_objects) == [rig]
-    assert rig.data[REPORT].startswith("6 frames, mean ")
+    assert rig.data[REPORT].startswith("open-male, 6 frames, mean ")
     assert keyed_frames(rig) == {tuple(FRAMES)}
     assert {key.interpolation for c in curves(rig) for key in c.keyframe_points} == {"LINEAR"}
     check_lies_on(rig, walker, 0.03)
@@ -150,13 +150,13 @@ def test_a_still_body_stands_without_keys(context, walker):
     bpy.ops.osteon.convert_to_skel()
     rig = context.object
     assert rig.animation_data.action is None
-    assert rig.data[REPORT].startswith("mean ")
+    assert rig.data[REPORT].startswith("open-male, mean ")
     check_lies_on(rig, walker, 0.03)
 
 
 @pytest.mark.parametrize("what", ["scene", "object"])
 def test_units(context, walker, what):
-    """A body in centimetres: as the scene says, or by the scale of the objects."""
+    """A scene in centimetres with a body in them, and a body that its object makes larger by a tenth."""
     if what == "scene":
         context.scene.unit_settings.scale_length = 0.01
         walker.parent.scale = (100,) * 3
@@ -186,7 +186,8 @@ def test_failed_frames_are_marked(context, walker):
     bpy.ops.osteon.convert_to_skel(body="open-male")
     rig = context.object
     assert rig.data[REPORT].endswith("1 frame failed (vertex beyond 6 cm): 6")
-    assert [(marker.name, marker.frame) for marker in context.scene.timeline_markers] == [("Fit failed", 6)]
+    marks = [(marker.name, marker.frame) for marker in context.scene.timeline_markers]
+    assert marks == [("Scan female SKEL: fit failed", 6)]
     assert keyed_frames(rig) == {tuple(FRAMES)}
     assert reported(rig)[1] < 0.03, "what failed is not counted among the others"
 
@@ -223,7 +224,9 @@ def test_poll(context):
 
 def test_refusals(unchanged, walker):
     subdivided = walker.modifiers.new("Subdivision", "SUBSURF")
-    with unchanged("SMPL male Skin is not the skin of the body: its largest part has 73,004 vertices"):
+    with unchanged(
+        "SMPL male Skin is not the skin of open-male, with 73,004 .* by its modifiers: turn off Subdivision"
+    ):
         bpy.ops.osteon.convert_to_skel()
     walker.modifiers.remove(subdivided)
     with unchanged("range ends on frame 3, before it starts on 6"):
@@ -234,11 +237,152 @@ def test_refusals(unchanged, walker):
     with unchanged("SMPL male Skin measures 1.. m, which no person does: scale it"):
         bpy.ops.osteon.convert_to_skel()
     walker.parent.scale = (-1, 1, 1)
-    with unchanged("SMPL male Skin is the skin of the body mirrored"):
+    with unchanged("SMPL male Skin is the skin of open-male mirrored"):
         bpy.ops.osteon.convert_to_skel()
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
-    with unchanged("Cube is not the skin of the body: its largest part has 8 vertices and 12 triangles"):
+    with unchanged("Cube is not the skin of open-neutral: its largest part has 8 vertices and 12 triangles"):
         bpy.ops.osteon.convert_to_skel()
+
+
+def test_what_is_off_in_the_viewport(unchanged, walker):
+    walker.modifiers[0].show_viewport = False
+    with unchanged("SMPL male Skin is not moved by its modifier .*, off in the viewport: turn it on"):
+        bpy.ops.osteon.convert_to_skel()
+    walker.modifiers[0].show_viewport = True
+    walker.hide_viewport = True
+    with unchanged("SMPL male Skin is disabled in the viewport, where nothing moves it: enable it in the Outliner"):
+        bpy.ops.osteon.convert_to_skel()
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (
+            6890,
+            "SMPL or STAR mesh, which needs a SKEL body instead of open-female: set skel_female.pkl, from https://skel.is.tue",
+        ),
+        (
+            10475,
+            "SMPL-X mesh, whose 10,475 vertices are not those of SKEL's skin: take the same body of SMPL or SMPL-H",
+        ),
+        (7000, "f_avg is not the skin of open-female: its largest part has 7,000 vertices"),
+    ],
+)
+def test_meshes_of_other_bodies(unchanged, count, said):
+    """A strip of as many vertices as the body has."""
+    mesh = bpy.data.meshes.new("f_avg")
+    points = [(i // 2, i % 2, 0) for i in range(count)]
+    mesh.from_pydata(points, [], [(i, i + 1, i + 2) for i in range(count - 2)])
+    obj = bpy.data.objects.new("f_avg", mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.objects.active = obj
+    with unchanged(said):
+        bpy.ops.osteon.convert_to_skel()
+
+
+def test_a_pose_without_keys(context, walker):
+    """On the current frame alone it is what one sees."""
+    context.scene.frame_set(6)
+    walker.parent.pose.bones["left_hip"].rotation_quaternion = (0.9, 0.4, 0, 0)
+    context.view_layer.update()
+    before = shown(walker)
+    bpy.ops.osteon.convert_to_skel(frame_start=6, frame_end=6)
+    assert np.linalg.norm(shown(skin_of(context.object)) - before, axis=1).mean() < 0.006
+
+
+def test_the_preview_range_is_converted(context, walker):
+    context.scene.use_preview_range = True
+    context.scene.frame_preview_start, context.scene.frame_preview_end = 6, 7
+    bpy.ops.osteon.convert_to_skel()
+    assert keyed_frames(context.object) == {(6, 7)}
+
+
+def test_frames_that_are_not_finite(context, walker):
+    """On the first and on one other frame a vertex is nowhere."""
+    source = baked(walker)
+    for key in source.data.shape_keys.key_blocks[1:]:
+        if key.name in ("3", "6"):
+            key.points[5].co = (np.nan,) * 3
+    source.data.shape_keys.key_blocks["3"].value = 1.0
+    bpy.ops.osteon.convert_to_skel(body="open-male")
+    rig = context.object
+    assert rig.data[REPORT].endswith(", 2 frames without a surface: not keyed")
+    assert keyed_frames(rig) == {(4, 5, 7, 8)}
+
+
+def test_nothing_finite(unchanged, walker):
+    walker.modifiers.clear()
+    walker.data.vertices[5].co = (np.nan,) * 3
+    with unchanged(
+        "SMPL male Skin has vertices that are not finite on every frame of the range: look at what moves them"
+    ):
+        bpy.ops.osteon.convert_to_skel()
+
+
+def test_what_else_the_report_says(context, walker):
+    second = walker.copy()
+    second.name, second.data = "Two", walker.data.copy()
+    second.data.name = "Two"
+    context.scene.collection.objects.link(second)
+    matrix = second.matrix_world.copy()
+    second.modifiers.clear()
+    second.parent = None
+    second.matrix_world = matrix
+    third = second.copy()
+    third.data = second.data.copy()
+    context.scene.collection.objects.link(third)
+    third.location.x += 2
+    bpy.ops.object.select_all(action="DESELECT")
+    second.select_set(True)
+    third.select_set(True)
+    context.view_layer.objects.active = second
+    bpy.ops.object.join()
+    second.scale.x = 1.1
+    bpy.ops.osteon.convert_to_skel(frame_start=5, frame_end=5)
+    assert context.object.data[REPORT].startswith("open-neutral, mean ")
+    assert context.object.data[REPORT].endswith(
+        "gender not known, the first of 2 bodies in the mesh, the mesh is scaled unevenly"
+    )
+
+
+def test_centimetres_as_add_body_makes_them(context):
+    context.scene.unit_settings.scale_length = 0.01
+    context.scene.cursor.location = (100, 0, 50)
+    bpy.ops.osteon.add_body(body="open-male", joints="SMPL")
+    source = context.object
+    assert shown(source)[:, 2].min() == pytest.approx(50, abs=0.2)
+    bpy.ops.osteon.convert_to_skel()
+    rig = context.object
+    assert rig.scale[0] == pytest.approx(100)
+    assert np.linalg.norm(shown(skin_of(rig)) - shown(source), axis=1).mean() < 0.6
+    bpy.ops.osteon.add_body(body="open-male")
+    skin = skin_of(context.object)
+    assert np.ptp(shown(skin)[:, 2]) == pytest.approx(175, abs=15)
+
+
+def test_materials_come_back_after_the_errors(context, walker):
+    bpy.ops.osteon.convert_to_skel(frame_start=8, frame_end=8)
+    skin = skin_of(context.object)
+    skin.data.materials.append(bpy.data.materials.new("Tattoo"))
+    for polygon in list(skin.data.polygons)[:100]:
+        polygon.material_index = 2
+    bpy.ops.osteon.show_errors()
+    assert shows_errors(skin)
+    bpy.ops.osteon.show_errors()
+    assert [polygon.material_index for polygon in skin.data.polygons] == [2] * 100 + [0] * (
+        len(skin.data.polygons) - 100
+    )
+    skin.data.materials.pop(index=1)
+    bpy.ops.osteon.show_errors()
+    assert {skin.data.materials[p.material_index].name for p in skin.data.polygons} == {"Osteon Error"}
+    bpy.ops.osteon.show_errors()
+    context.view_layer.objects.active = skin
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert not bpy.ops.osteon.show_errors.poll()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert bpy.ops.osteon.show_errors.poll()
+    skin.data.clear_geometry()
+    assert not bpy.ops.osteon.show_errors.poll()
 
 
 def test_vertices_that_come_and_go(unchanged, walker):

@@ -35,7 +35,8 @@ def test_skel_motion_at_the_scenes_rate(context, skel_motion):
     scene.frame_start, scene.frame_end, scene.render.fps = 10, 12, 24
     assert bpy.ops.osteon.import_motion(filepath=path) == {"FINISHED"}
     rig = context.object
-    assert (rig.data["osteon_body"], rig.data[REPORT]) == ("open-female", "5 frames")
+    assert rig.data["osteon_body"] == "open-female"
+    assert rig.data[REPORT] == "open-female, 5 frames, the shape is the open body's, not the file's"
     assert list(rig.data["osteon_betas"]) == [0.5] * 10
     assert rig.name.startswith("Bend")
     assert keys(rig) == {(10, 11, 12, 13, 14)}
@@ -105,8 +106,43 @@ def test_amass_becomes_skel(body, context, settings, models, tmp_path):
     assert keys(rig) == {tuple(range(1, 7))}
     target = smpl(torch.tensor(poses), None, torch.tensor(trans)).skin.numpy()
     errors = [np.linalg.norm(a - b, axis=1).mean() for a, b in zip(skins(rig), target, strict=True)]
-    assert rig.data[REPORT].startswith(f"6 frames, mean {1e3 * np.mean(errors):.1f} mm, worst ")
+    assert rig.data[REPORT].startswith(
+        f"{rig.data['osteon_body']}, 6 frames, mean {1e3 * np.mean(errors):.1f} mm, worst "
+    )
     assert np.mean(errors) < 0.004
+
+
+@pytest.mark.parametrize(
+    ("kind", "gender", "made_with", "folder", "expected"),
+    [
+        ("skel", "child", "", True, "open-child"),
+        ("skel", "neutral", "", True, "open-neutral"),
+        ("skel", "male", "", True, "skel_male"),
+        ("skel", "male", "skel_male", True, "skel_male"),
+        ("skel", "male", "open-male", True, "open-male"),
+        ("skel", "male", "/etc/passwd", False, "open-male"),
+        ("smpl", "child", "", True, "open-child"),
+        ("smpl", "neutral", "", False, "open-neutral"),
+    ],
+)
+def test_which_body_moves(context, settings, models, tmp_path, kind, gender, made_with, folder, expected):
+    if folder:
+        settings.models = str(models)
+    poses = np.zeros((2, 46 if kind == "skel" else 72))
+    motion = Motion(kind, poses, np.zeros(10), np.zeros((2, 3)), gender, 24.0, body=made_with)
+    save_motion(motion, tmp_path / "m.npz")
+    bpy.ops.osteon.import_motion(filepath=str(tmp_path / "m.npz"))
+    assert context.object.data["osteon_body"] == expected
+    assert ("gender not known" in context.object.data[REPORT]) == (gender == "neutral")
+
+
+def test_failure_half_way(unchanged, skel_motion, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("osteon.scene.fit._mark", fail)
+    with unchanged("Import Motion failed: ZeroDivisionError: by nought"):
+        bpy.ops.osteon.import_motion(filepath=skel_motion[0], set_rate=True)
 
 
 def test_refusals(unchanged, settings, models, tmp_path):
@@ -115,6 +151,8 @@ def test_refusals(unchanged, settings, models, tmp_path):
     with unchanged("walk_poses.npz moves a SMPL body: set the folder with your SMPL or SMPL-H models in Preferences"):
         settings.skel_male = str(models / "skel_male.pkl")
         bpy.ops.osteon.import_motion(filepath=str(path))
+    with unchanged("No motion is chosen: name a .npz or .pkl file"):
+        bpy.ops.osteon.import_motion()
     (tmp_path / "none.npz").write_bytes(b"PK")
     with unchanged("none.npz"):
         bpy.ops.osteon.import_motion(filepath=str(tmp_path / "none.npz"))
@@ -126,9 +164,10 @@ def test_refusals(unchanged, settings, models, tmp_path):
 
 
 def test_one_step_to_undo(context, skel_motion):
+    context.scene.frame_end = 3
     bpy.ops.ed.undo_push(message="Before")
-    before = sorted(obj.name for obj in bpy.data.objects), context.scene.frame_end
-    context.scene.frame_end = before[1]
+    before = sorted(obj.name for obj in bpy.data.objects), 3
     bpy.ops.osteon.import_motion("EXEC_DEFAULT", True, filepath=skel_motion[0])
+    assert bpy.context.scene.frame_end == 5
     bpy.ops.ed.undo()
     assert (sorted(obj.name for obj in bpy.data.objects), bpy.context.scene.frame_end) == before

@@ -26,7 +26,7 @@ class Operator(long_work.LongWork):
     def report(self, kinds, text):
         self.reports.append((*kinds, text))
 
-    def job(self, context):
+    def job(self, context, progress):
         return "work_for_test:work", self.arguments
 
     def apply(self, context, result):
@@ -45,6 +45,8 @@ def job(monkeypatch, tmp_path):
 def window(monkeypatch):
     """A context with a window manager that counts timers; what is shown is kept."""
     manager = SimpleNamespace(timers=0, modal_handler_add=lambda operator: None, windows=[])
+    manager.progress_begin = manager.progress_update = lambda *_: None
+    manager.progress_end = lambda: None
 
     def add(seconds, window):
         manager.timers += 1
@@ -142,6 +144,7 @@ def test_error_of_the_job(job, window):
 def test_error_when_the_result_is_applied(job, window):
     def fail(context, result):
         bpy.data.meshes.new("half built")
+        context.scene.frame_end, context.scene.render.fps = 99, 7
         raise errors.InputError("No room.")
 
     job(QUICK)
@@ -151,7 +154,26 @@ def test_error_when_the_result_is_applied(job, window):
     assert tick_until(operator, window, ended) == {"CANCELLED"}
     assert operator.reports == [("ERROR", "No room.")]
     assert "half built" not in bpy.data.meshes
+    assert (window.scene.frame_end, window.scene.render.fps) == (250, 24)
     assert window.window_manager.timers == 0
+
+
+def test_the_result_goes_into_the_scene_of_the_start(job, window):
+    """The user goes to another scene meanwhile."""
+    job(QUICK)
+    first, other, seen = bpy.context.scene, bpy.data.scenes.new("Other"), []
+    for gone in (False, True):
+        operator = Operator()
+        operator.apply = lambda context, result: seen.append(bpy.context.scene.name) or "Done"
+        bpy.context.window.scene = window.scene = first
+        operator.start(window)
+        bpy.context.window.scene = window.scene = other
+        window.window = bpy.context.window
+        if gone:
+            bpy.data.scenes.remove(first)
+        tick_until(operator, window, ended)
+        assert (seen, bpy.context.scene.name) == (["Scene"], "Other")
+    assert operator.reports[0][1].startswith("The scene Scene, from which the work came, is gone")
 
 
 def test_one_work_at_a_time(job, window):
@@ -166,7 +188,7 @@ def test_one_work_at_a_time(job, window):
 
 
 def test_nothing_starts_when_the_arguments_are_wrong(window):
-    def fail(context):
+    def fail(context, progress):
         raise errors.FileError("No file.")
 
     operator = Operator()

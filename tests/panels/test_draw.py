@@ -73,7 +73,13 @@ def test_the_fit_of_the_active_body(context):
     context.view_layer.objects.active = made.skin
     assert main.OSTEON_PT_fit.poll(context)
     notes = drawn(main.OSTEON_PT_fit)
-    assert notes[:4] == ["2 frames", "mean 4.2 mm", "worst 21 mm", "1 frame failed (vertex beyond 6 cm): 2"]
+    assert notes[:5] == [
+        "open-neutral",
+        "2 frames",
+        "mean 4.2 mm",
+        "worst 21 mm",
+        "1 frame failed (vertex beyond 6 cm): 2",
+    ]
     assert [note for note in notes if note in ("0", "5", "10", "15", "20")] == ["0", "5", "10", "15", "20"]
     assert ("osteon.show_errors",) in notes
 

@@ -52,6 +52,23 @@ def test_joints_lie_on_their_pixels(context, seen):
         assert np.abs(shown - expected).max() < 0.1
 
 
+def test_a_scene_in_centimetres(context, model):
+    units = context.scene.unit_settings
+    units.system, units.scale_length = "METRIC", 0.01
+    body = model("synthetic")
+    result = result_of(body, (640, 480))
+    people = add_people(context, body, result, bpy.data.images.new("photo", 640, 480))
+    context.view_layer.update()
+    heads = [made.armature.matrix_world @ made.armature.pose.bones["pelvis"].head for made in people]
+    joints = [
+        body(*(torch.tensor(person[key])[None] for key in ("pose", "betas", "trans"))).joints[0, 0].numpy()
+        for person in result["people"]
+    ]
+    assert (heads[1] - heads[0]).length == pytest.approx(100 * np.linalg.norm(joints[1] - joints[0]), rel=1e-4)
+    distance = (context.scene.camera.location - heads[0]).length
+    assert distance == pytest.approx(100 * np.linalg.norm(joints[0]), rel=1e-4)
+
+
 def test_the_lowest_skin_stands_on_the_floor(context, seen):
     _, _, people, _ = seen
     lowest = []

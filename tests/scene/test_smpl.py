@@ -6,7 +6,7 @@ import pytest
 import torch
 from osteon.core.bodies.load import load_body
 from osteon.scene.smpl import add_smpl_body, set_smpl_pose
-from osteon.scene.surfaces import metres, surface, surfaces
+from osteon.scene.surfaces import metres, surfaces
 
 POSE = np.random.default_rng(3).normal(0, 0.4, 72)
 TRANS = np.array([0.3, 0.1, -0.5])
@@ -22,7 +22,14 @@ def test_skin_and_joints_are_cores(context):
     context.scene.frame_set(7)
     pose, trans = torch.tensor(POSE)[None], torch.tensor(TRANS)[None]
     out = body(pose, torch.tensor(betas), trans, pose_correctives=False)
-    points, triangles = surface(context, skin)
+    found = {}
+
+    def recognise(points, triangles):
+        found.update(points=points, triangles=triangles)
+        return np.arange(5)
+
+    surfaces(context, skin, [7], recognise)
+    points, triangles = found.values()
     assert np.abs(points - out.skin[0].numpy()).max() < 2e-5
     assert np.array_equal(triangles, body.faces)
 
@@ -35,7 +42,7 @@ def test_surfaces_are_metres_in_the_world(context):
     armature.location.x = 3
     armature.keyframe_insert("location", frame=3)
     context.scene.frame_set(2, subframe=0.5)
-    found = surfaces(context, skin, [1, 3], chosen)
+    found = surfaces(context, skin, [1, 3], lambda points, triangles: chosen)
     assert (context.scene.frame_current, context.scene.frame_subframe) == (2, 0.5)
     co = np.array([skin.data.vertices[int(v)].co for v in chosen])
     for points, x in zip(found, (1, 3), strict=True):

@@ -232,9 +232,20 @@ def test_the_axis_that_points_up_can_be_said(layout, tmp_path):
 
 @pytest.mark.parametrize("ending", ["npz", "pkl"])
 def test_skel_motions_are_written_and_read(ending, tmp_path):
-    m = motion("skel", fps=120.0)
+    m = replace(motion("skel", fps=120.0), body="open-female")
     save_motion(m, tmp_path / f"m.{ending}")
-    same(load_motion(tmp_path / f"m.{ending}"), m)
+    found = load_motion(tmp_path / f"m.{ending}")
+    same(found, m)
+    assert found.body == "open-female"
+
+
+def test_what_else_is_called_body_is_no_name(tmp_path):
+    m = motion("skel")
+    for body in ({"a": 1}, [[1], [2, 3]], np.zeros(3)):
+        content = {"poses": m.poses, "betas": m.betas, "trans": m.trans, "gender": "female", "fps": 30.0, "body": body}
+        (tmp_path / "m.pkl").write_bytes(pickle.dumps(content))
+        same(load_motion(tmp_path / "m.pkl"), m)
+        assert load_motion(tmp_path / "m.pkl").body == ""
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("smpl", 156), ("smplx", 165)])
