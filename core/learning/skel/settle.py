@@ -7,6 +7,7 @@ another bone ask in the same way.
 """
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.sparse
@@ -17,6 +18,7 @@ from ..inside import Skin
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
 from .contacts import Contacts, loudest
+from .joints import Places
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ SLACK = 0.003  # vertices that have no more than this beyond their margin are lo
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
+HELD = 20.0  # how much more a bone resists where it meets another in a joint
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
@@ -49,7 +52,8 @@ def settle(
     template: np.ndarray,
     shapedirs: np.ndarray,
     faces: np.ndarray,
-    stages: range,
+    stages: Iterable[int],
+    held: Places,
     pool: int = POOL,
 ) -> BoneSpace:
     """The bones moved inside the skin of all shapes within 2.5 standard deviations, and apart from one another.
@@ -57,6 +61,7 @@ def settle(
     meshes: the bones' triangles
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     stages: which of the stages, from wide pushes to narrow ones
+    held: places at which bones should stay, where they meet in joints
     pool: how many random shapes are looked at
     """
     betas = sampled_shapes(pool)
@@ -78,7 +83,7 @@ def settle(
         spread = [_spread(bones, name, stage) for name in bones.names]
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones = _push_maps(bones, work, betas, skins, margin, contacts)
+            bones = _push_maps(bones, work, betas, skins, margin, contacts, held)
         for _ in range(ROUNDS):
             bones = _push_template(bones, work, betas, skins, margin, spread, contacts)
     return bones
@@ -137,8 +142,9 @@ def _asking(
 
 
 def _push_maps(
-    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts
-) -> BoneSpace:
+    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts,
+    held: Places,
+) -> BoneSpace:  # fmt: skip
     """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
     everywhere = np.column_stack([np.ones(len(betas)), betas])
     usual = everywhere.T @ everywhere / len(betas)
@@ -157,6 +163,8 @@ def _push_maps(
         local = np.column_stack([bones.template[members] - middle, np.ones(len(members))])
         stiff = local.T @ local / len(members)
         stiff[:3, :3] = STIFFER_GROWTH * (stiff[:3, :3] + np.eye(3) * np.trace(stiff[:3, :3]) / 3)
+        for place in [np.append(point - middle, 1.0) for bone, point in held if bone == bones.names[part]]:
+            stiff += HELD * np.outer(place, place)
         normal = np.kron(np.kron(np.eye(3), stiff), usual) * STIFFNESS * sum(len(r[1]) for r in rows)
         right = np.zeros(len(normal))
         for k, ids, lack, outward in rows:
