@@ -176,6 +176,22 @@ class Skel:
             rest=rest,
         )
 
+    def part_motions(self, pose: Tensor, betas: Tensor | None = None) -> Tensor:
+        """What moves each single bone, in the order of `bone_part_names`, from the T pose to its place (B, P, 3, 4).
+
+        Raises
+        ------
+        InputError
+            When a shape or type is wrong, or the body has no single bones, as official files have not.
+        """
+        out = self(pose, betas, skin=False)
+        c, betas = self._on(pose), self._shape_of(pose, betas)
+        if c.parts is None:
+            raise InputError(f"{self.name} does not know single bones: only Osteon's own bodies do.")
+        rest = out.rest
+        followers = c.parts.followers(c.parts.at_rest(betas, rest.joints), rest.joints, rest.orientations)
+        return c.parts.transforms(followers, skinning(out.transforms[:, :, :3, :3], out.joints, rest.joints), pose)
+
     def rest(self, betas: Tensor | None = None, joint_offsets: Tensor | None = None) -> SkelRest:
         """Joints, bone orientations and bone scales of shapes (B, 10) in the T pose, without a mesh pass."""
         like = betas if betas is not None else torch.zeros(1, N_BETAS)
@@ -401,7 +417,22 @@ def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
     quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
     half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
 
-    def glide(side: float, abduction: Tensor, elevation: Tensor) -> Tensor:
+    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
+        start = pose_slice(joint).start
+        abduction, elevation = sign * pose[:, start], sign * pose[:, start + 1]
+        moved.append(scapular_glide(side, quarter, half_height, abduction, elevation))
+    return torch.stack(moved, 1)
+
+
+def scapular_glide(side: float, quarter: Tensor, half_height: Tensor, abduction: Tensor, elevation: Tensor) -> Tensor:
+    """How a scapula's joint moves on its ellipsoid around the rib cage (B, 3), in T-pose axes.
+
+    side: -1 the right one, 1 the left
+    quarter, half_height: (B or 1,) of the width between the scapulae and of the height of the thorax joint over the lumbar
+    abduction, elevation: (B,) its first two angles as those of the right scapula, radians
+    """
+
+    def at(abduction: Tensor, elevation: Tensor) -> Tensor:
         tilt = elevation - torch.pi / 4
         return torch.stack(
             [
@@ -412,11 +443,8 @@ def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
             -1,
         )
 
-    zero = torch.zeros_like(pose[:, 0])
-    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
-        start = pose_slice(joint).start
-        moved.append(glide(side, sign * pose[:, start], sign * pose[:, start + 1]) - glide(side, zero, zero))
-    return torch.stack(moved, 1)
+    zero = torch.zeros_like(abduction)
+    return at(abduction, elevation) - at(zero, zero)
 
 
 def displacement_slopes(pose: Tensor, joints: Tensor) -> dict[int, Tensor]:

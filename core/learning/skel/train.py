@@ -49,7 +49,7 @@ SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = (3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
-LAST_ROUNDS = 8  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 
@@ -179,21 +179,30 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     rig = AnnyRig(people.makehuman, people.surface, people.pose)
     generator = np.random.default_rng(SEED)
     samples = [
-        skinning.pose_person(
+        skinning.sample(
             body, rig, people.base(shapes, k), shapes.betas[k], skinning.random_poses(body, POSES, generator)
         )
         for k in training_people(shapes)
     ]
+
+    def in_new_poses(turn: int) -> list[skinning.Posed]:
+        generator = np.random.default_rng([SEED, turn])
+        return [
+            skinning.pose_person(body, shapes.betas[k], skinning.random_poses(body, POSES, generator))
+            for k in training_people(shapes, turn)
+        ]
+
     first = bare.skin_weights.toarray()
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
-    posedirs = covered(samples, blend, posedirs, people.surface.faces, people.surface.mirror)
+    features = np.concatenate([posed.features for posed in samples])
+    posedirs = covered(in_new_poses, features, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 
 
-def training_people(shapes: Shapes) -> np.ndarray:
-    """The people whose posed skins are learned from."""
-    return np.random.default_rng(SEED).permutation(len(shapes.people))[:POSED]
+def training_people(shapes: Shapes, turn: int = 0) -> np.ndarray:
+    """The people whose posed skins are learned from, others in each turn."""
+    return np.roll(np.random.default_rng(SEED).permutation(len(shapes.people)), -turn * POSED)[:POSED]
 
 
 def place_in_people(people: People, shapes: Shapes) -> BoneSpace:
