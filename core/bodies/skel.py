@@ -18,6 +18,7 @@ from .followers import Followers
 from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
+from .skinning import RestingSkin, ancestors, blend, chain, skinning
 from .tensors import Constants, check_counts, check_rows
 
 N_POSE = len(POSE_NAMES)
@@ -162,7 +163,7 @@ class Skel:
         check_counts(batch, betas=betas, trans=trans, joint_offsets=joint_offsets)
         rest = self._rest(c, betas, joint_offsets)
         local, offset = self._local(c, pose, rest)
-        rotation, position = _chain(local, offset)
+        rotation, position = chain(local, offset, c.ancestors)
         joints = position + trans[:, None]
         transforms = torch.cat([rotation, joints[..., None]], -1)
         last = pose.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(batch, N_JOINTS, 1, 4)
@@ -174,6 +175,22 @@ class Skel:
             bones=self._bones(c, betas, pose, rest, rotation, joints) if bones else None,
             rest=rest,
         )
+
+    def part_motions(self, pose: Tensor, betas: Tensor | None = None) -> Tensor:
+        """What moves each single bone, in the order of `bone_part_names`, from the T pose to its place (B, P, 3, 4).
+
+        Raises
+        ------
+        InputError
+            When a shape or type is wrong, or the body has no single bones, as official files have not.
+        """
+        out = self(pose, betas, skin=False)
+        c, betas = self._on(pose), self._shape_of(pose, betas)
+        if c.parts is None:
+            raise InputError(f"{self.name} does not know single bones: only Osteon's own bodies do.")
+        rest = out.rest
+        followers = c.parts.followers(c.parts.at_rest(betas, rest.joints), rest.joints, rest.orientations)
+        return c.parts.transforms(followers, skinning(out.transforms[:, :, :3, :3], out.joints, rest.joints), pose)
 
     def rest(self, betas: Tensor | None = None, joint_offsets: Tensor | None = None) -> SkelRest:
         """Joints, bone orientations and bone scales of shapes (B, 10) in the T pose, without a mesh pass."""
@@ -255,11 +272,10 @@ class Skel:
         joints: Tensor,
         pose_correctives: bool,
     ) -> Tensor:
-        shaped = c.skin(betas)
-        if pose_correctives and c.posedirs is not None:
-            feature = (local[:, c.smpl_source] - c.identity) * c.smpl_driven
-            shaped = shaped + (feature.flatten(1) @ c.posedirs).unflatten(1, (-1, 3))
-        return _blend(c.skin_weights, rest, rotation, joints, shaped)
+        features = None
+        if pose_correctives:
+            features = ((local[:, c.smpl_source] - c.identity) * c.smpl_driven).flatten(1)
+        return blend(c.skin_weights, skinning(rotation, joints, rest.joints), c.resting_skin(features, betas))
 
     @staticmethod
     def _bones(
@@ -268,7 +284,7 @@ class Skel:
         if c.parts is not None:
             at_rest = c.parts.at_rest(betas, rest.joints)
             followers = c.parts.followers(at_rest, rest.joints, rest.orientations)
-            return c.parts.posed(c.parts.transforms(followers, _skinning(rest, rotation, joints), pose), at_rest)
+            return c.parts.posed(c.parts.transforms(followers, skinning(rotation, joints, rest.joints), pose), at_rest)
         batch = len(rotation)
         stretch = rest.orientations * rest.scales[..., None, :]  # bone frame to T pose, scaled
         posed = rotation @ stretch
@@ -276,10 +292,11 @@ class Skel:
         for joint, ids in c.rigid_vertices:
             bones[:, ids] = c.bone_template[ids] @ posed[:, joint].mT + joints[:, joint, None]
         if len(c.blended_vertices):
-            at_rest = rotation.new_empty(len(stretch), len(c.blended_vertices), 3)
+            at_rest = rotation.new_empty(len(stretch), 3, len(c.blended_vertices))
             for joint, places, ids in c.blended_by_joint:
-                at_rest[:, places] = c.bone_template[ids] @ stretch[:, joint].mT + rest.joints[:, joint, None]
-            bones[:, c.blended_vertices] = _blend(c.blended_weights, rest, rotation, joints, at_rest)
+                at_rest[..., places] = stretch[:, joint] @ c.bone_template[ids].T + rest.joints[:, joint, :, None]
+            transforms = skinning(rotation, joints, rest.joints)
+            bones[:, c.blended_vertices] = blend(c.blended_weights, transforms, at_rest)
         return bones
 
     @cached_property
@@ -304,10 +321,9 @@ class _Constants:
         # Regressed template and shape directions: joints without a mesh pass.
         self.joint_template = tensor(regressor @ data.skin_template)
         self.joint_shapedirs = tensor((regressor @ data.shapedirs.reshape(n, -1)).reshape(N_JOINTS, 3, -1))
-        self.skin_template = tensor(data.skin_template)
-        self.shapedirs = tensor(data.shapedirs.reshape(n * 3, -1).T)
-        self.posedirs = None if data.posedirs is None else tensor(data.posedirs.reshape(n * 3, -1).T)
-        self.skin_weights = tensor(data.skin_weights.toarray())
+        self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
+        self.skin_weights = tensor(data.skin_weights.toarray().T)
+        self.ancestors = [index(above) for above in ancestors(PARENTS)]
 
         self.per_joint_rot = tensor(data.per_joint_rot)
         default = data.apose_rel_transfo
@@ -361,16 +377,12 @@ class _Constants:
         ]
         blended = np.flatnonzero(~rigid)
         self.blended_vertices = index(blended)
-        self.blended_weights = tensor(weights[blended].toarray())
+        self.blended_weights = tensor(weights[blended].toarray().T)
         self.blended_by_joint = [
             (j, index(places), index(blended[places]))
             for j in range(N_JOINTS)
             if len(places := np.flatnonzero(labels[blended] == j))
         ]
-
-    def skin(self, betas: Tensor) -> Tensor:
-        """The shaped skin in the T pose (B, N, 3)."""
-        return self.skin_template + (betas @ self.shapedirs).unflatten(1, (-1, 3))
 
 
 def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:
@@ -405,7 +417,22 @@ def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
     quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
     half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
 
-    def glide(side: float, abduction: Tensor, elevation: Tensor) -> Tensor:
+    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
+        start = pose_slice(joint).start
+        abduction, elevation = sign * pose[:, start], sign * pose[:, start + 1]
+        moved.append(scapular_glide(side, quarter, half_height, abduction, elevation))
+    return torch.stack(moved, 1)
+
+
+def scapular_glide(side: float, quarter: Tensor, half_height: Tensor, abduction: Tensor, elevation: Tensor) -> Tensor:
+    """How a scapula's joint moves on its ellipsoid around the rib cage (B, 3), in T-pose axes.
+
+    side: -1 the right one, 1 the left
+    quarter, half_height: (B or 1,) of the width between the scapulae and of the height of the thorax joint over the lumbar
+    abduction, elevation: (B,) its first two angles as those of the right scapula, radians
+    """
+
+    def at(abduction: Tensor, elevation: Tensor) -> Tensor:
         tilt = elevation - torch.pi / 4
         return torch.stack(
             [
@@ -416,11 +443,8 @@ def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
             -1,
         )
 
-    zero = torch.zeros_like(pose[:, 0])
-    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
-        start = pose_slice(joint).start
-        moved.append(glide(side, sign * pose[:, start], sign * pose[:, start + 1]) - glide(side, zero, zero))
-    return torch.stack(moved, 1)
+    zero = torch.zeros_like(abduction)
+    return at(abduction, elevation) - at(zero, zero)
 
 
 def displacement_slopes(pose: Tensor, joints: Tensor) -> dict[int, Tensor]:
@@ -459,41 +483,3 @@ def _arc_slopes(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     side = torch.where(small, 0.5 - angle**2 / 8, (safe * sin - (1 - cos)) / safe**2)
     up = torch.where(small, -angle / 3 + angle**3 / 30, (safe * cos - sin) / safe**2)
     return length * side, length * up
-
-
-def _levels() -> list[list[int]]:
-    """The joints by their distance from the root; those of one level are computed together."""
-    depth = [0] * N_JOINTS
-    for j in range(1, N_JOINTS):
-        depth[j] = depth[PARENTS[j]] + 1
-    return [[j for j in range(N_JOINTS) if depth[j] == d] for d in range(1, max(depth) + 1)]
-
-
-_LEVELS = _levels()
-
-
-def _chain(local: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-    """Global rotations (B, 24, 3, 3) and joint positions (B, 24, 3) from the local ones, down the tree."""
-    rotations = dict(enumerate([local[:, 0]]))
-    positions = dict(enumerate([offset[:, 0]]))
-    for level in _LEVELS:
-        parents = [PARENTS[j] for j in level]
-        above = torch.stack([rotations[p] for p in parents], 1)
-        turned = above @ local[:, level]
-        moved = (above @ offset[:, level, :, None])[..., 0] + torch.stack([positions[p] for p in parents], 1)
-        for column, j in enumerate(level):
-            rotations[j], positions[j] = turned[:, column], moved[:, column]
-    order = range(N_JOINTS)
-    return torch.stack([rotations[j] for j in order], 1), torch.stack([positions[j] for j in order], 1)
-
-
-def _skinning(rest: SkelRest, rotation: Tensor, joints: Tensor) -> Tensor:
-    """What moves a point of the T pose with each joint (B, 24, 3, 4)."""
-    shift = joints - (rotation @ rest.joints[..., None])[..., 0]
-    return torch.cat([rotation, shift[..., None]], -1)
-
-
-def _blend(weights: Tensor, rest: SkelRest, rotation: Tensor, joints: Tensor, points: Tensor) -> Tensor:
-    """Linear blend skinning of `points` (B or 1, V, 3) of the T pose; weights (V, 24)."""
-    matrices = (weights @ _skinning(rest, rotation, joints).flatten(2)).unflatten(2, (3, 4))
-    return (matrices[..., :3] @ points[..., None])[..., 0] + matrices[..., 3]

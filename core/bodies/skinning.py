@@ -1,9 +1,9 @@
-"""A tree of joints, and points that follow several of them at once: what a body does once its joints have turned.
+"""A tree of joints, and the skin that follows several of them at once: what a body does once its joints have turned.
 
 B bodies, J joints, V points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -79,3 +79,30 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
         x, y, z = planes[some].unsqueeze(1).unbind(2)
         moved.append(shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT)
     return torch.cat(moved)
+
+
+class RestingSkin:
+    """A skin in the T pose: template, change with the shape and pose correctives under each other, for one product."""
+
+    def __init__(
+        self,
+        template: np.ndarray,
+        shapedirs: np.ndarray,
+        posedirs: np.ndarray | None,
+        tensor: Callable[[np.ndarray], Tensor],
+    ) -> None:
+        """(N, 3), (N, 3, K), (N, 3, F) of a model, and what makes a tensor of an array."""
+        parts = [template[..., None], shapedirs]
+        if posedirs is not None:
+            parts.insert(0, posedirs)
+        self.n_features = 0 if posedirs is None else posedirs.shape[2]
+        rows = np.concatenate(parts, 2).transpose(2, 1, 0)  # in planes of x, y and z
+        self.rows = tensor(rows.reshape(len(rows), -1))
+
+    def __call__(self, features: Tensor | None, betas: Tensor) -> Tensor:
+        """(B, 3, N) of shapes betas (B or 1, k), k up to K, and what drives the correctives (B, F), none when None."""
+        factors, first = torch.cat([torch.ones_like(betas[:, :1]), betas], 1), self.n_features
+        if features is not None and first:
+            factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
+        rows = self.rows[first : self.n_features + 1 + betas.shape[1]]
+        return (factors @ rows).unflatten(1, (3, -1))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .rotations import quaternion, rotation_less_identity
-from .skinning import ancestors, blend, chain, skinning
+from .skinning import RestingSkin, ancestors, blend, chain, skinning
 from .smpl_file import N_BETAS, SmplData, write_smpl
 from .smpl_joints import JOINT_NAMES, N_JOINTS, PARENTS, POSE_NAMES
 from .tensors import Constants, check_counts, check_rows
@@ -113,7 +113,7 @@ class Smpl:
         posed = None
         if skin:
             features = self._features(turns, excess, betas) if pose_correctives else None
-            posed = blend(c.skin_weights, skinning(rotation, joints, rest), c.shaped(features, betas))
+            posed = blend(c.skin_weights, skinning(rotation, joints, rest), c.resting_skin(features, betas))
         return SmplOutput(posed, joints, rotation, rest)
 
     @staticmethod
@@ -154,11 +154,7 @@ class _Constants:
         both = np.stack([rest, offset]).reshape(2, N_JOINTS, 1 + n_betas, 3).transpose(2, 0, 1, 3)
         self.joint_template, self.joint_shapedirs = tensor(both[0].reshape(-1)), tensor(both[1:].reshape(n_betas, -1))
         self.identity = torch.eye(3, dtype=dtype, device=device)
-        # Pose correctives, template and shape directions under each other, so that one product gives the skin in the T
-        # pose; in planes of x, y and z.
-        together = np.concatenate([data.posedirs, data.skin_template[..., None], data.shapedirs], 2)
-        self.skin = tensor(together.transpose(2, 1, 0).reshape(-1, 3 * n))
-        self.n_features = data.posedirs.shape[2]
+        self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
         self.skin_weights = tensor(data.skin_weights.toarray().T)
         self.ancestors = [torch.as_tensor(above, device=device) for above in ancestors(PARENTS)]
 
@@ -167,12 +163,3 @@ class _Constants:
         both = torch.addmm(self.joint_template, betas, self.joint_shapedirs[: betas.shape[1]])
         rest, offset = both.unflatten(1, (2, N_JOINTS, 3)).unbind(1)
         return rest, offset
-
-    def shaped(self, features: Tensor | None, betas: Tensor) -> Tensor:
-        """The skin in the T pose with its correctives, in planes (B, 3, N); features (B, F)."""
-        one = torch.ones_like(betas[:, :1])
-        factors, first = torch.cat([one, betas], 1), self.n_features
-        if features is not None:
-            factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
-        rows = self.skin[first : self.n_features + 1 + betas.shape[1]]
-        return (factors @ rows).unflatten(1, (3, -1))

@@ -113,9 +113,9 @@ class Skin:
         low, high = at[at < point[axis]], at[at > point[axis]]
         return low.max(initial=-np.inf), high.min(initial=np.inf)
 
-    def section(self, point: np.ndarray, axis: int, reach: float = np.inf) -> np.ndarray:
-        """(P, 3) points of the cut through `point` across a coordinate axis, those within `reach` of the point."""
-        height = self.corners[:, :, axis] - point[axis]
+    def section(self, point: np.ndarray, axis: int | np.ndarray, reach: float = np.inf) -> np.ndarray:
+        """(P, 3) points of the cut through `point` across a coordinate axis or a direction (3,), within `reach` of it."""
+        height = (self.corners - point) @ (np.eye(3)[axis] if isinstance(axis, int) else axis)
         points = []
         for i, k in ((0, 1), (1, 2), (2, 0)):
             crosses = (height[:, i] < 0) != (height[:, k] < 0)

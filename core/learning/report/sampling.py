@@ -82,12 +82,11 @@ def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndar
     while len(poses) < count:
         q = rng.uniform(low, high, (64, len(low)))
         betas = np.clip(rng.standard_normal((64, body.n_betas)), -BETA_BOUND, BETA_BOUND)
-        out = body(torch.as_tensor(q), torch.as_tensor(betas), skin=False)
+        starts, ends = capsule_ends(body, body(torch.as_tensor(q), torch.as_tensor(betas), skin=False))
         for k in range(64):
             if len(poses) < count:
                 drawn += 1
-                starts, ends = (end[k] for end in capsule_ends(body, out))
-                if overlap(starts, ends, radii).max() <= 0:
+                if overlap(starts[k], ends[k], radii).max() <= 0:
                     poses.append(q[k])
                     shapes.append(betas[k])
     return np.array(poses), np.array(shapes), 1 - count / drawn

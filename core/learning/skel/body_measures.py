@@ -25,6 +25,7 @@ KNEE = (0.501, 0.503)  # of the way from hip to ankle its skin has epicondyles; 
 ANKLE_DROP, ANKLE_FORWARD = (0.0, 0.003), (0.002, 0.004)  # its ankle lies above and behind the malleoli
 SHOULDER_IN = (0.007, 0.005)  # its arm begins beyond the head of the humerus
 ELBOW_UP, ELBOW_BACK = (0.004, 0.007), (-0.002, 0.0025)  # its elbow lies beyond the crease, which gives short forearms
+THUMB = 0.012  # no farther from its joints is a thumb's skin
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def measure(skin: Skin, rig: dict[str, np.ndarray], femininity: float) -> Measur
     elbow = rig["lowerarm01.R"][0] + [blend(ELBOW_UP), 0, -blend(ELBOW_BACK)]
     wrist = rig["wrist.R"][0] - [0.001 * stature, 0, 0]
     wrist = _centred(skin, wrist, 0, 0.06)
-    fingers, toes = {}, {}
+    fingers: dict[int, np.ndarray] = {}
+    toes: dict[int, np.ndarray] = {}
     for n in range(1, 6):
         joints = [rig[f"finger{n}-{k}.R"] for k in (1, 2, 3)]
         chain = np.array([joints[0][0], joints[1][0], joints[2][0], joints[2][1]])
@@ -87,6 +89,7 @@ def measure(skin: Skin, rig: dict[str, np.ndarray], femininity: float) -> Measur
         joints = [rig[f"toe{n}-{k}.R"] for k in range(1, count + 1)]
         chain = np.array([*(j[0] for j in joints), joints[-1][1]])
         toes[n] = _between_skins(skin, chain, 1, 0.42)
+    fingers[1] = _within_thumb(skin, fingers[1], THUMB * stature)
     chin = rig["jaw"][1][1] + 0.0025 * stature
     eye = rig["eye.R"][0]
     return Measures(stature, low, c7, chin, eye, femininity, hip, knee, ankle, shoulder, elbow, wrist, fingers, toes)
@@ -98,6 +101,18 @@ def _centred(skin: Skin, point: np.ndarray, axis: int, reach: float) -> np.ndarr
     middle = (cut.min(0) + cut.max(0)) / 2
     middle[axis] = point[axis]
     return middle
+
+
+def _within_thumb(skin: Skin, chain: np.ndarray, reach: float) -> np.ndarray:
+    """The thumb's joints with the last and the tip moved sideways to its middle; MakeHuman's lie at its radial edge."""
+    _, mcp, ip, tip = chain
+    moved = chain.copy()
+    for row, place, along in ((2, ip, tip - mcp), (3, (ip + tip) / 2, tip - ip)):
+        sideways = np.cross(along, [0.0, 1.0, 0.0])
+        sideways /= np.linalg.norm(sideways)
+        out = (skin.section(place, along / np.linalg.norm(along), reach) - place) @ sideways
+        moved[row] += (out.min() + out.max()) / 2 * sideways
+    return moved
 
 
 def _between_skins(skin: Skin, chain: np.ndarray, axis: int, share: float) -> np.ndarray:

@@ -35,7 +35,7 @@ TOUCHING = (  # bones that share a joint and overlap in the template
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
 YIELDING = "rib"  # what gives way to a scapula
-POSES, SHAPES = 240, 20  # that are looked at
+POSES, SHAPES = 240, 20  # that a round looks at
 ROUNDS = 14
 SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
 SEED = 23
@@ -146,12 +146,7 @@ def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, rounds: int = ROUNDS) -> BoneSpace:
     """The bones with dents where they would enter each other in poses or shapes; `reach` as in `Contacts`."""
     contacts = Contacts(bones, meshes, resting=False, reach=reach)
-    poses, betas, _ = random_poses(body, POSES, SEED)
-    random = np.random.default_rng(SEED).standard_normal((SHAPES, betas.shape[1])).clip(-2.5, 2.5)
-    poses = np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))])
-    betas = np.concatenate([betas, random])
-    parts = [body.bone_part_names.index(name) for name in bones.names]
-    motions = part_motions(body, poses, betas)[:, parts]
+    parts = torch.tensor([body.bone_part_names.index(name) for name in bones.names])
     spread = scipy.sparse.block_diag(
         [
             spreading(bones.template[ids], RIB_SPREAD if name.startswith(YIELDING) else SPREAD)
@@ -163,9 +158,11 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
     spread = spread[order][:, order]
     midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
-    resting = bones.at(betas)
     template = bones.template
     for k in range(rounds):
+        poses, betas = sampled_poses(body, SEED + k)  # every round meets new ones: what it leaves, a later one finds
+        motions = body.part_motions(torch.as_tensor(poses), torch.as_tensor(betas))[:, parts].numpy()
+        resting = bones.at(betas)
         worst, move = np.zeros(len(template)), np.zeros_like(template)
         for motion, points in zip(motions, resting + (template - bones.template), strict=True):
             own = motion[bones.parts]
@@ -178,6 +175,13 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
             move[ids] = symmetric(move[ids], twin)
         template = template + spread @ move
     return bones.moved(template)
+
+
+def sampled_poses(body: Skel, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Angles (S, 46) and shapes (S, 10): random shapes in random poses, and others at rest."""
+    poses, betas, _ = random_poses(body, POSES, seed)
+    random = np.random.default_rng(seed).standard_normal((SHAPES, betas.shape[1])).clip(-2.5, 2.5)
+    return np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))]), np.concatenate([betas, random])
 
 
 def loudest(
@@ -194,21 +198,3 @@ def loudest(
     ids, lack, outward = ids[more], lack[more], outward[more]
     worst[ids] = lack
     return ids, lack, outward
-
-
-def part_motions(body: Skel, poses: np.ndarray, betas: np.ndarray) -> np.ndarray:
-    """(B, P, 3, 4) what moves each single bone from the T pose."""
-    found = []
-    for q, beta in zip(poses, betas, strict=True):
-        out = body(
-            torch.as_tensor(np.array([np.zeros_like(q), q])), torch.as_tensor(beta)[None], skin=False, bones=True
-        )
-        assert out.bones is not None
-        rest, posed = out.bones.numpy()
-        rows = []
-        for part in range(len(body.bone_part_names)):
-            ids = np.flatnonzero(body.bone_parts == part)
-            source = np.column_stack([rest[ids], np.ones(len(ids))])
-            rows.append(np.linalg.lstsq(source, posed[ids], rcond=None)[0].T)
-        found.append(rows)
-    return np.array(found)

