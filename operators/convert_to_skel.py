@@ -146,7 +146,8 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
         from ..core.bodies.load import load_skel
-        from ..scene.fit import REPORT, add_fit
+        from ..scene.errors import REPORT
+        from ..scene.fit import add_fit
 
         fit = add_fit(context, load_skel(self._body), result, f"{self._name} SKEL", self._frames, self._notes)
         return str(fit.armature.data[REPORT])

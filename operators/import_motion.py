@@ -100,7 +100,8 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
         from ..core.bodies.load import load_skel
-        from ..scene.fit import REPORT, add_fit
+        from ..scene.errors import REPORT
+        from ..scene.fit import add_fit
 
         scene = context.scene
         frames = scene.frame_start + np.arange(len(result["poses"]))

@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..scene.fit import has_errors, show_errors, shows_errors
+from ..scene.errors import has_errors, show_errors, shows_errors
 from ..scene.rig import rig_of
 
 

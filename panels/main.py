@@ -10,7 +10,7 @@ from ..operators.image_to_skeleton import OSTEON_OT_image_to_skeleton
 from ..operators.import_motion import OSTEON_OT_import_motion
 from ..operators.long_work import current
 from ..operators.show_errors import OSTEON_OT_show_errors, fitted_skin
-from ..scene.fit import REPORT, legend, shows_errors
+from ..scene.errors import REPORT, legend, shows_errors
 from ..scene.materials import has_opacity
 from ..scene.rig import LIMITS, channels, rig_of
 

@@ -8,7 +8,7 @@ import pytest
 from osteon.core.bodies.smpl_joints import JOINT_NAMES
 from osteon.operators import convert_to_skel
 from osteon.scene import fit as scene_fit
-from osteon.scene.fit import COLOURS, ERROR, REPORT, shows_errors
+from osteon.scene.errors import COLOURS, ERROR, REPORT, shows_errors
 from osteon.scene.rig import curves
 from osteon.scene.smpl import set_smpl_pose
 
@@ -397,7 +397,7 @@ def test_failure_half_way(unchanged, walker, monkeypatch):
     def fail(*_):
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr(scene_fit, "_add_errors", fail)
+    monkeypatch.setattr(scene_fit, "add_errors", fail)
     with unchanged("Convert to SKEL failed: ZeroDivisionError: by nought"):
         bpy.ops.osteon.convert_to_skel()
 

@@ -9,7 +9,7 @@ from osteon.core.bodies.load import load_body
 from osteon.core.exchange.motion import Motion
 from osteon.core.exchange.motion_files import save_motion
 from osteon.scene.axes import from_blender
-from osteon.scene.fit import REPORT
+from osteon.scene.errors import REPORT
 from osteon.scene.rig import curves, get_pose
 
 FPS = 48.0

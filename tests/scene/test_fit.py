@@ -7,7 +7,8 @@ from osteon.core.anatomy.joints import POSE_INDEX
 from osteon.core.errors import InputError
 from osteon.scene.body import add_body
 from osteon.scene.drivers import LIMITS
-from osteon.scene.fit import REPORT, add_fit, has_errors, legend
+from osteon.scene.errors import REPORT, has_errors, legend
+from osteon.scene.fit import add_fit
 from osteon.scene.materials import ERROR_RAMP
 from osteon.scene.rig import channels, curves, get_pose, set_motion, widen_limits
 
