@@ -11,21 +11,9 @@ from .axes import from_blender
 # Modifiers that make a body move, without which it would be another one.
 _MOVING = {"ARMATURE", "LATTICE", "MESH_CACHE", "MESH_DEFORM", "MESH_SEQUENCE_CACHE", "SURFACE_DEFORM"}
 # Modifiers that add or remove vertices.
-_REBUILDING = {
-    *(
-        "ARRAY",
-        "BEVEL",
-        "BOOLEAN",
-        "BUILD",
-        "DECIMATE",
-        "EDGE_SPLIT",
-        "MASK",
-        "MESH_SEQUENCE_CACHE",
-        "MIRROR",
-        "MULTIRES",
-    ),
-    *("NODES", "REMESH", "SCREW", "SKIN", "SOLIDIFY", "SUBSURF", "WELD", "WIREFRAME"),
-}
+_REBUILDING = {"ARRAY", "BEVEL", "BOOLEAN", "BUILD", "DECIMATE", "EDGE_SPLIT",
+               "MASK", "MESH_SEQUENCE_CACHE", "MIRROR", "MULTIRES", "NODES", "REMESH",
+               "SCREW", "SKIN", "SOLIDIFY", "SUBSURF", "WELD", "WIREFRAME"}  # fmt: skip
 
 
 def metres(scene: bpy.types.Scene) -> float:
