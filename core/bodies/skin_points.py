@@ -14,10 +14,12 @@ from torch import Tensor
 from ..anatomy.joints import JOINTS, PARENTS, POSE_NAMES
 from .rotations import about, cross_matrix
 from .skel import SMPL_SOURCE, Skel, displacement_slopes
+from .skinning import skinning
 
 N_JOINTS, N_POSE = len(JOINTS), len(POSE_NAMES)
 N_COLUMNS = N_POSE + 3  # of the derivatives: the angles, then the translation
 _JOINT_OF = [j for j, joint in enumerate(JOINTS) for _ in joint.parameters]
+_FIRST_OF = [_JOINT_OF.index(j) for j in range(N_JOINTS)]
 _SLOT_OF = [slot for joint in JOINTS for slot in range(len(joint.parameters))]
 
 
@@ -64,7 +66,9 @@ class SkinPoints:
     def at(self, pose: Tensor, betas: Tensor, trans: Tensor) -> Tensor:
         """The points (B, 3, n) of poses (B, 46), shapes (B, 10) or (1, 10) and translations (B, 3)."""
         motion = self._motion(pose, betas)
-        return self._each(motion, self._shaped(motion, betas)).sum(1) + trans[..., None]
+        moves = skinning(motion.rotations, motion.places + trans[:, None], motion.rest_joints)
+        blended = (moves.flatten(2).mT @ self.weights).unflatten(1, (3, 4))  # (B, 3, 4, n)
+        return (blended[:, :, :3] * self._shaped(motion, betas)[:, None]).sum(2) + blended[:, :, 3]
 
     def with_derivatives(self, pose: Tensor, betas: Tensor, trans: Tensor) -> tuple[Tensor, Tensor]:
         """As `at`, and their derivatives (B, 49, 3, n) by angles and translation."""
@@ -79,7 +83,10 @@ class SkinPoints:
         arms = below - motion.places[..., None] * weight[:, None]
         columns = pose.new_empty(len(pose), N_COLUMNS, 3, weight.shape[1])
         angles = columns[:, :N_POSE]
-        torch.matmul(cross_matrix(motion.turning), arms[:, _JOINT_OF], out=angles)
+        crosses = cross_matrix(motion.turning)
+        for j, first in enumerate(_FIRST_OF):
+            own = slice(first, first + len(JOINTS[j].parameters))
+            angles[:, own] = (crosses[:, own].flatten(1, 2) @ arms[:, j]).unflatten(1, (-1, 3))
         for k, shift in motion.shifts.items():
             angles[:, k] += shift[..., None] * weight[_JOINT_OF[k]]
         if self.posedirs is not None:
