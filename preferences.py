@@ -63,7 +63,9 @@ class OSTEON_AP_preferences(bpy.types.AddonPreferences):
             row = column.row()
             row.label(text=model.path.name, icon="CHECKMARK" if model.kind else "ERROR")
             row.label(text=model.what)
-        for kind, files, site in missing():
+        from .core.bodies.licensed import missing
+
+        for kind, files, site in missing(_examined):
             row = column.row()
             row.label(text=f"{kind} is missing", icon="BLANK1")
             row.label(text=files)
@@ -98,17 +100,6 @@ class OSTEON_OT_check_models(bpy.types.Operator):
         sound = sum(bool(model.kind) for model in _examined)
         self.report({"INFO"}, f"{sound} of {len(_examined)} files are sound models")
         return {"FINISHED"}
-
-
-def missing() -> list[tuple[str, str, str]]:
-    """Kind, files and site of the models that the last check did not find."""
-    from .core.bodies.load import LICENSED
-
-    found = {model.kind for model in _examined or ()}
-    genders = {model.gender for model in _examined or () if model.kind == "SKEL"}
-    skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
-    others = [(f"SKEL {g}", f"skel_{g}.pkl", skel.site) for g in ("female", "male") if genders and g not in genders]
-    return others + [tuple(licensed) for licensed in LICENSED if licensed.kind not in found]
 
 
 def _mark(path: str, exists) -> str:

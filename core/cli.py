@@ -296,8 +296,8 @@ def _add_models_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[str, Any]]:
-    from .bodies.licensed import check_there, model_files
-    from .bodies.load import LICENSED, OPEN_BODIES, describe, load_body
+    from .bodies.licensed import Examined, check_there, missing, model_files
+    from .bodies.load import OPEN_BODIES, describe, load_body
 
     answer: list[dict[str, Any]] = []
 
@@ -308,21 +308,19 @@ def _models(options: argparse.Namespace, progress: jobs.Progress) -> list[dict[s
         path = asset_folder() / file
         add(path.stem, path, path.is_file(), "ships with Osteon")
     files = [file for path in map(Path, options.paths) for file in model_files(path)]
-    kinds = set()
+    examined: list[Examined] = []
     for k, path in enumerate(files):
         progress(k / len(files), path.name)
         try:
             check_there(path)
             body = load_body(path)
+            examined.append(Examined(path, body.kind, body.gender, describe(body)))
         except OsteonError as error:
-            add(path.stem, path, False, str(error))
-            continue
-        kinds.add(body.kind)
-        add(path.stem, path, True, describe(body))
-    for licensed in LICENSED:
-        if licensed.kind not in kinds:
-            where = f"not given: {licensed.files}, from https://{licensed.site}; then name the file or its folder here"
-            add(licensed.kind, "", False, where)
+            examined.append(Examined(path, "", "", str(error)))
+        add(path.stem, path, bool(examined[-1].kind), examined[-1].what)
+    for licensed in missing(examined):
+        where = f"not given: {licensed.files}, from https://{licensed.site}; then name the file or its folder here"
+        add(licensed.kind, "", False, where)
     return answer
 
 

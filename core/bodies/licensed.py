@@ -1,12 +1,13 @@
 """The user's own model files: the one of a kind and gender, in a folder or as a file."""
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import FileError, InputError, OsteonError
-from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, describe, load_body
+from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, Licensed, describe, load_body
 from .model_file import gender_of
 
 
@@ -76,6 +77,17 @@ def _examined(path: Path, changed: int, size: int) -> Examined:
     except OsteonError as error:
         return Examined(path, "", "", str(error))
     return Examined(path, body.kind, body.gender, describe(body))
+
+
+def missing(found: Sequence[Examined]) -> list[Licensed]:
+    """What is still lacking beside some models: the other gender of SKEL, and kinds that are not there at all."""
+    kinds = {model.kind for model in found}
+    genders = {model.gender for model in found if model.kind == "SKEL"}
+    skel = next(licensed for licensed in LICENSED if licensed.kind == "SKEL")
+    other = [
+        Licensed(f"SKEL {g}", f"skel_{g}.pkl", skel.site) for g in ("female", "male") if genders and g not in genders
+    ]
+    return other + [licensed for licensed in LICENSED if licensed.kind not in kinds]
 
 
 def find_model(folder: Path, kinds: tuple[str, ...], gender: str) -> Path | None:

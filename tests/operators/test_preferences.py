@@ -12,7 +12,7 @@ from osteon.operators.bodies import body_file, licensed_for
 
 def test_check_lists_what_is_found_and_what_is_missing(settings, models):
     assert bpy.ops.osteon.check_models() == {"FINISHED"}
-    assert {kind for kind, _, _ in preferences.missing()} == {"SKEL", "SMPL", "STAR", "SMPL-H", "SMPL-X"}
+    assert {gap.kind for gap in licensed.missing(preferences._examined)} == {"SKEL", "SMPL", "STAR", "SMPL-H", "SMPL-X"}
     settings.models = str(models)
     settings.skel_female = str(models / "SMPL_MALE.pkl")
     assert preferences._examined is None, "what was found elsewhere is forgotten"
@@ -21,8 +21,9 @@ def test_check_lists_what_is_found_and_what_is_missing(settings, models):
     assert found == {"skel_male.pkl": ("SKEL", "male"), "SMPL_MALE.pkl": ("SMPL", "male"), "notes.pkl": ("", "")}
     assert len(preferences._examined) == 3
     assert "no body model that Osteon knows" in next(m.what for m in preferences._examined if not m.kind)
-    assert ("STAR", "STAR 1.0 or 1.1, model.npz of each gender", "star.is.tue.mpg.de") in preferences.missing()
-    gaps = {kind for kind, _, _ in preferences.missing()}
+    missing = licensed.missing(preferences._examined)
+    assert ("STAR", "STAR 1.0 or 1.1, model.npz of each gender", "star.is.tue.mpg.de") in missing
+    gaps = {gap.kind for gap in missing}
     assert "SKEL female" in gaps
     assert not gaps & {"SKEL", "SKEL male"}
 
