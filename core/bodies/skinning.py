@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 # So many bodies are blended at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8
@@ -44,10 +45,15 @@ def chain(local: Tensor, offset: Tensor, ancestors: Sequence[Tensor]) -> tuple[T
     still = torch.eye(4, dtype=local.dtype, device=local.device)
     moved = torch.cat([local, offset[..., None].expand(batch, -1, -1, -1)], -1)
     moved = torch.cat([moved, still[3:].expand(batch, n_joints, 1, 4)], 2)
-    moved = torch.cat([moved, still.expand(batch, 1, 4, 4)], 1)
+    moved = chained(torch.cat([moved, still.expand(batch, 1, 4, 4)], 1), ancestors)
+    return moved[:, :n_joints, :3, :3], moved[:, :n_joints, :3, 3]
+
+
+def chained(moved: Tensor, ancestors: Sequence[Tensor]) -> Tensor:
+    """As `chain`, of and to transforms (B, J + 1, 4, 4), the last of which moves nothing."""
     for above in ancestors:
         moved = moved.index_select(1, above) @ moved
-    return moved[:, :n_joints, :3, :3], moved[:, :n_joints, :3, 3]
+    return moved
 
 
 def skinning(rotation: Tensor, joints: Tensor, rest: Tensor) -> Tensor:
@@ -101,7 +107,7 @@ class RestingSkin:
 
     def __call__(self, features: Tensor | None, betas: Tensor) -> Tensor:
         """(B, 3, N) of shapes betas (B or 1, k), k up to K, and what drives the correctives (B, F), none when None."""
-        factors, first = torch.cat([torch.ones_like(betas[:, :1]), betas], 1), self.n_features
+        factors, first = pad(betas, (1, 0), value=1.0), self.n_features
         if features is not None and first:
             factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
         rows = self.rows[first : self.n_features + 1 + betas.shape[1]]

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .rotations import quaternion, rotation_less_identity
-from .skinning import RestingSkin, ancestors, blend, chain, skinning
+from .skinning import RestingSkin, ancestors, blend, chained
 from .smpl_file import N_BETAS, SmplData, write_smpl
 from .smpl_joints import JOINT_NAMES, N_JOINTS, PARENTS, POSE_NAMES
 from .tensors import Constants, check_counts, check_rows
@@ -101,20 +102,23 @@ class Smpl:
         check_rows(pose, "pose", len(POSE_NAMES))
         c = self._on(pose)
         betas = self._shape_of(pose, betas)
-        if trans is None:
-            trans = pose.new_zeros(1, 3)
-        check_rows(trans, "trans", 3)
+        if trans is not None:
+            check_rows(trans, "trans", 3)
         check_counts(len(pose), betas=betas, trans=trans)
-        turns = quaternion(pose.unflatten(1, (N_JOINTS, 3)))
-        excess = rotation_less_identity(turns)
-        rest, offset = c.joints(betas)
-        rotation, position = chain(excess + c.identity, offset, c.ancestors)
-        joints = position + trans.to(pose)[:, None]
+        # A joint more, which stands for none and is still.
+        turns = quaternion(pad(pose, (0, 3)).unflatten(1, (N_JOINTS + 1, 3)))
+        excess = rotation_less_identity(turns, 4)
+        rest, relative, to_joint = c.joints(betas)
+        moved = chained(excess + relative, c.ancestors)[:, :N_JOINTS]
+        if trans is not None:
+            moved = moved + pad(trans.to(pose)[:, None, :, None], (3, 0, 0, 1))
         posed = None
         if skin:
-            features = self._features(turns, excess, betas) if pose_correctives else None
-            posed = blend(c.skin_weights, skinning(rotation, joints, rest), c.resting_skin(features, betas))
-        return SmplOutput(posed, joints, rotation, rest)
+            features = None
+            if pose_correctives:
+                features = self._features(turns[:, :N_JOINTS], excess[:, :N_JOINTS, :3, :3], betas)
+            posed = blend(c.skin_weights, (moved @ to_joint)[:, :, :3], c.resting_skin(features, betas))
+        return SmplOutput(posed, moved[:, :, :3, 3], moved[:, :, :3, :3], rest)
 
     @staticmethod
     def _features(turns: Tensor, excess: Tensor, betas: Tensor) -> Tensor:
@@ -146,20 +150,27 @@ class _Constants:
             return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
 
         n, _, n_betas = data.shapedirs.shape
-        # Regressed template and shape directions of the rest joints, and of each one's way from its parent.
+        # The rest joints and, as matrices, the way to each from its parent and from it to the origin, all linear in the betas.
         columns = np.concatenate([data.skin_template[:, None], data.shapedirs.transpose(0, 2, 1)], 1)
-        rest = data.joint_regressor @ columns.reshape(n, -1)
-        offset = rest.copy()
-        offset[1:] -= rest[list(PARENTS[1:])]
-        both = np.stack([rest, offset]).reshape(2, N_JOINTS, 1 + n_betas, 3).transpose(2, 0, 1, 3)
-        self.joint_template, self.joint_shapedirs = tensor(both[0].reshape(-1)), tensor(both[1:].reshape(n_betas, -1))
-        self.identity = torch.eye(3, dtype=dtype, device=device)
+        rest = (data.joint_regressor @ columns.reshape(n, -1)).reshape(N_JOINTS, 1 + n_betas, 3).transpose(1, 0, 2)
+        relative, to_joint = np.zeros((2, 1 + n_betas, N_JOINTS + 1, 4, 4))
+        relative[0] = to_joint[0] = np.eye(4)
+        relative[:, :N_JOINTS, :3, 3] = rest
+        relative[:, 1:N_JOINTS, :3, 3] -= rest[:, PARENTS[1:]]
+        to_joint[:, :N_JOINTS, :3, 3] = -rest
+        every = [part.reshape(1 + n_betas, -1) for part in (rest, relative, to_joint[:, :N_JOINTS])]
+        self.joint_template, self.joint_shapedirs = map(tensor, np.split(np.concatenate(every, 1), [1]))
+        self.sizes = [part.shape[1] for part in every]
         self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
         self.skin_weights = tensor(data.skin_weights.toarray().T)
         self.ancestors = [torch.as_tensor(above, device=device) for above in ancestors(PARENTS)]
 
-    def joints(self, betas: Tensor) -> tuple[Tensor, Tensor]:
-        """The rest joints of shapes (B, K) and each one's way from its parent, both (B, 24, 3)."""
-        both = torch.addmm(self.joint_template, betas, self.joint_shapedirs[: betas.shape[1]])
-        rest, offset = both.unflatten(1, (2, N_JOINTS, 3)).unbind(1)
-        return rest, offset
+    def joints(self, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of shapes (B, K): the rest joints (B, 24, 3), and matrices (4, 4) of two kinds.
+
+        The first (B, 25, 4, 4) move by each joint's way from its parent, the last not at all; the second (B, 24, 4, 4)
+        move each rest joint to the origin.
+        """
+        every = torch.addmm(self.joint_template, betas, self.joint_shapedirs[: betas.shape[1]])
+        rest, relative, to_joint = every.split(self.sizes, 1)
+        return rest.unflatten(1, (-1, 3)), relative.unflatten(1, (-1, 4, 4)), to_joint.unflatten(1, (-1, 4, 4))
