@@ -45,21 +45,40 @@ class Skin:
         The nearest triangles by their solid angles (Van Oosterom and Strackee 1983), the others as dipoles (Barill et al.
         2018, eq. 4), which at this distance are as good.
         """
-        normals, centres = self.face_normals, self.corners.mean(1)
-        result = np.empty(len(points))
-        offset, squares = (normals * centres).sum(1), (centres**2).sum(1)
-        for start in range(0, len(points), 512):
-            part = points[start : start + 512]
-            distance = np.maximum(squares + (part**2).sum(1)[:, None] - 2 * part @ centres.T, 1e-12)
-            dipoles = (offset - part @ normals.T) / (distance * np.sqrt(distance))
-            near = np.argpartition(distance, min(EXACT_ANGLES, len(centres) - 1), 1)[:, :EXACT_ANGLES]
-            np.put_along_axis(dipoles, near, 0, 1)
-            a, b, c = (self.corners[near][:, :, k] - part[:, None] for k in range(3))
-            la, lb, lc = (np.linalg.norm(v, axis=-1) for v in (a, b, c))
-            triple = (a * np.cross(b, c)).sum(-1)
-            flat = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
-            result[start : start + 512] = (dipoles.sum(1) + 2 * np.arctan2(triple, flat).sum(1)) / (4 * np.pi)
-        return result
+        if not len(points):
+            return np.empty(0)
+        near = np.atleast_2d(self._centre_tree.query(points, min(EXACT_ANGLES, len(self.faces)))[1].T).T
+        a, b, c = (self.corners[near, k] - points[:, None] for k in range(3))
+        la, lb, lc = (np.sqrt(_dot(v, v)) for v in (a, b, c))
+        flat = la * lb * lc + _dot(a, b) * lc + _dot(b, c) * la + _dot(c, a) * lb
+        angles = 2 * np.arctan2(_dot(a, np.cross(b, c)), flat).sum(1)
+        # About the points' middle, where single precision will do for what is far.
+        middle = points.mean(0)
+        local = (points - middle).astype(np.float32)
+        centres = (self._centres - middle).astype(np.float32)
+        normals = self.face_normals.astype(np.float32)
+        offset, squares = _dot(normals, centres), _dot(centres, centres)
+        for start in range(0, len(points), 64):  # as many as the processor's cache holds
+            part, own = local[start : start + 64], near[start : start + 64]
+            distance = part @ (-2 * centres.T)
+            distance += squares
+            distance += _dot(part, part)[:, None]
+            np.maximum(distance, 1e-12, out=distance)
+            dipoles = part @ -normals.T
+            dipoles += offset
+            dipoles /= distance
+            dipoles /= np.sqrt(distance, out=distance)
+            np.put_along_axis(dipoles, own, 0, 1)
+            angles[start : start + 64] += dipoles.sum(1, dtype=float)
+        return angles / (4 * np.pi)
+
+    @cached_property
+    def _centres(self) -> np.ndarray:
+        return self.corners.mean(1)
+
+    @cached_property
+    def _centre_tree(self) -> cKDTree:
+        return cKDTree(self._centres)
 
     def true_depth(self, points: np.ndarray) -> np.ndarray:
         """(P,) as `depth`, with the sign of what seems outside checked by the winding number.
@@ -76,12 +95,16 @@ class Skin:
         """(P,) metres below the skin, negative outside."""
         return self.closest(points)[0]
 
-    def shallow(self, points: np.ndarray, reach: float) -> np.ndarray:
-        """Ids of the points that may lie within `reach` below the skin, or outside."""
-        distance, sample = self.tree.query(points)
-        triangle = self.owner[sample]
-        outside = ((points - self.corners[triangle, 0]) * self.face_normals[triangle]).sum(1) > 0
-        return np.flatnonzero(outside | (distance < reach + SAMPLING))
+    def shallow(self, points: np.ndarray, reach: float, farthest: float = np.inf) -> np.ndarray:
+        """Ids of the points that may lie within `reach` below the skin, or outside.
+
+        farthest: metres outside beyond which there is no point; the nearer, the sooner it is found out
+        """
+        distance, sample = self.tree.query(points, distance_upper_bound=max(reach, farthest) + SAMPLING)
+        found = np.flatnonzero(np.isfinite(distance))
+        triangle = self.owner[sample[found]]
+        outside = _dot(points[found] - self.corners[triangle, 0], self.face_normals[triangle]) > 0
+        return found[outside | (distance[found] < reach + SAMPLING)]
 
     def closest(self, points: np.ndarray, near: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Depths (P,) and outward unit directions (P, 3) of the nearest skin.
@@ -92,14 +115,23 @@ class Skin:
         """
         if near is None:
             near = self.owner[self.tree.query(points, NEIGHBOURS)[1]]
-        foot, weights = _closest_on_triangles(points[:, None], self.corners[near])
-        distance = np.linalg.norm(points[:, None] - foot, axis=2)
-        best = distance.argmin(1)
+        squared, second, third = _nearest_on_triangles(points, near, *self._edges)
+        best = squared.argmin(1)
         row = np.arange(len(points))
-        normal = (self.vertex_normals[self.faces[near[row, best]]] * weights[row, best][..., None]).sum(1)
+        triangle, second, third = near[row, best], second[row, best], third[row, best]
+        weights = np.stack([1 - second - third, second, third], 1)
+        foot = np.einsum("pk,pkc->pc", weights, self.corners[triangle])
+        normal = np.einsum("pk,pkc->pc", weights, self.vertex_normals[self.faces[triangle]])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        sign = np.sign(((foot[row, best] - points) * normal).sum(1))
-        return sign * distance[row, best], normal
+        away = foot - points
+        return np.sign(_dot(away, normal)) * np.sqrt(_dot(away, away)), normal
+
+    @cached_property
+    def _edges(self) -> tuple[np.ndarray, ...]:
+        """First corners and both edges from it (F, 3), and the edges' products (F,): first, mixed, second."""
+        start = np.ascontiguousarray(self.corners[:, 0])
+        one, other = self.corners[:, 1] - start, self.corners[:, 2] - start
+        return start, one, other, _dot(one, one), _dot(one, other), _dot(other, other)
 
     def span(self, point: np.ndarray, axis: int) -> tuple[float, float]:
         """Where the line through `point` along a coordinate axis leaves the skin below and above the point."""
@@ -149,31 +181,39 @@ def _cross2(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
-def _closest_on_triangles(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest points (..., 3) on triangles (..., 3, 3), and their barycentric weights (..., 3)."""
-    a, b, c = np.moveaxis(corners, -2, 0)
-    candidates = [_plane_weights(points, a, b, c)]
-    inside = (candidates[0] >= 0).all(-1)
-    for i, k in ((0, 1), (1, 2), (2, 0)):
-        start, along = corners[..., i, :], corners[..., k, :] - corners[..., i, :]
-        share = ((points - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-30)
-        share = np.clip(share, 0, 1)
-        weights = np.zeros_like(candidates[0])
-        weights[..., i], weights[..., k] = 1 - share, share
-        candidates.append(weights)
-    feet = [(w[..., None] * corners).sum(-2) for w in candidates]
-    distance = [((points - foot) ** 2).sum(-1) for foot in feet]
-    distance[0] = np.where(inside, distance[0], np.inf)
-    best = np.argmin(distance, 0)[..., None]
-    foot = np.take_along_axis(np.stack(feet, -2), best[..., None], -2)[..., 0, :]
-    weights = np.take_along_axis(np.stack(candidates, -2), best[..., None], -2)[..., 0, :]
-    return foot, weights
+def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(...) products of vectors (..., 3)."""
+    return np.einsum("...c,...c->...", one, other)
 
 
-def _plane_weights(points: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Barycentric weights of the projections of points onto the triangles' planes."""
-    u, v, w = b - a, c - a, points - a
-    uu, uv, vv, wu, wv = ((p * q).sum(-1) for p, q in ((u, u), (u, v), (v, v), (w, u), (w, v)))
-    area = np.maximum(uu * vv - uv**2, 1e-30)
-    second, third = (vv * wu - uv * wv) / area, (uu * wv - uv * wu) / area
-    return np.stack([1 - second - third, second, third], -1)
+def _nearest_on_triangles(
+    points: np.ndarray, ids: np.ndarray, start: np.ndarray, one: np.ndarray, other: np.ndarray,
+    one_one: np.ndarray, one_other: np.ndarray, other_other: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Squared distances (P, K) of points (P, 3) to triangles, and the weights of the nearest points' second and third corners.
+
+    The nearest point lies on one of the three sides, or within, where the foot of the perpendicular does.
+
+    ids: (P, K) which triangles; start, one, ...: as `Skin._edges`
+    """
+    way = points[:, None] - start[ids]
+    p, q, r = _dot(way, way), _dot(way, one[ids]), _dot(way, other[ids])
+    aa, ab, bb = one_one[ids], one_other[ids], other_other[ids]
+    area = np.maximum(aa * bb - ab**2, 1e-30)
+    v, w = (bb * q - ab * r) / area, (aa * r - ab * q) / area
+    inside = (v >= 0) & (w >= 0) & (v + w <= 1)
+    least = np.where(inside, p - 2 * (v * q + w * r) + v * v * aa + 2 * v * w * ab + w * w * bb, np.inf)
+    third_side = np.maximum(aa + bb - 2 * ab, 1e-30)
+    for side in range(3):
+        if side == 0:
+            v_side, w_side = np.clip(q / np.maximum(aa, 1e-30), 0, 1), np.zeros_like(q)
+        elif side == 1:
+            v_side, w_side = np.zeros_like(q), np.clip(r / np.maximum(bb, 1e-30), 0, 1)
+        else:
+            w_side = np.clip((r - q - ab + aa) / third_side, 0, 1)
+            v_side = 1 - w_side
+        squared = p - 2 * (v_side * q + w_side * r) + v_side**2 * aa + 2 * v_side * w_side * ab + w_side**2 * bb
+        nearer = squared < least
+        least = np.where(nearer, squared, least)
+        v, w = np.where(nearer, v_side, v), np.where(nearer, w_side, w)
+    return least, v, w

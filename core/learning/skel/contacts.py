@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ REACH = 0.010  # metres between which two vertices can be said to be on the same
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
 SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.003, 0.045
+# Metres that bones keep in poses which are farther from each other than that at rest: poses that nobody looks at are harsher.
+ROOM, CLEARANCE_POSED = 0.004, 0.002
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -84,7 +87,8 @@ class Contacts:
                 continue
             scapular = "scapula_r" in names and any(name.startswith(YIELDING) for name in names)
             own = widest if scapular else NEAR if joints[a] == joints[b] else reach
-            near_a = np.flatnonzero(np.isfinite(cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]))
+            distance = cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]
+            near_a = np.flatnonzero(np.isfinite(distance))
             near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]))
             if scapular:  # a plate: only that side of it counts which looks at the ribs
                 scapula = bones.names.index("scapula_r")
@@ -94,7 +98,10 @@ class Contacts:
                 )
             if len(near_a) and len(near_b):
                 share = float(bones.names[a].startswith(YIELDING)) if scapular else 0.5
-                clearance = (SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED) if scapular else 0.0
+                if scapular:
+                    clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
+                else:
+                    clearance = 0.0 if resting or distance.min() < ROOM else CLEARANCE_POSED
                 near = self.members[a][near_a], self.members[b][near_b]
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 
@@ -102,13 +109,10 @@ class Contacts:
         """Vertices that should move, by how much, and the directions against which, of bones (V, 3)."""
         normals = Skin(points, self.faces).vertex_normals
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for pair in self.pairs:
-            ends = [(near.min(0), near.max(0)) for near in (points[pair.near_one], points[pair.near_other])]
-            if any((one[0] > other[1] + REACH).any() for one, other in (ends, ends[::-1])):
-                continue
+        for pair, near_one, near_other in self._meeting(points):
             for one, other, share, solid in (
-                (pair.near_one, pair.near_other, pair.share, pair.other),
-                (pair.near_other, pair.near_one, 1 - pair.share, pair.one),
+                (near_one, near_other, pair.share, pair.other),
+                (near_other, near_one, 1 - pair.share, pair.one),
             ):
                 if not share:
                     continue
@@ -121,6 +125,8 @@ class Contacts:
                 lack = pair.clearance - above
                 # Of thin bones the far side may be nearest: what is to give way looks at what it gives way to.
                 lacks = (lack > 0) & (beside < self.spacing[near]) & ((normals[one[close]] * facing).sum(1) < FACING)
+                if not lacks.any():
+                    continue
                 ids, lack, facing = one[close[lacks]], lack[lacks], facing[lacks]
                 within = np.flatnonzero(lack > pair.clearance)
                 if len(within) and not pair.plate:  # behind a surface is not always within the bone
@@ -133,6 +139,25 @@ class Contacts:
         found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
         ids, lack, outward = (np.concatenate(column) for column in zip(*found, strict=True))
         return ids, lack, outward
+
+    def _meeting(self, points: np.ndarray) -> Iterator[tuple[Pair, np.ndarray, np.ndarray]]:
+        """Pairs that may be within `REACH` of each other, and which vertices of either: those in the other's box."""
+        every = [near for pair in self.pairs for near in (pair.near_one, pair.near_other)]
+        if not every:
+            return
+        starts = np.cumsum([0, *(len(near) for near in every[:-1])])
+        there = points[np.concatenate(every)]
+        lows, highs = (ufunc.reduceat(there, starts).reshape(-1, 2, 3) for ufunc in (np.minimum, np.maximum))
+        lows, highs = lows - REACH, highs + REACH
+        meeting = ((lows <= highs[:, ::-1]) & (lows[:, ::-1] <= highs)).all((1, 2))
+        for k in np.flatnonzero(meeting).tolist():
+            pair = self.pairs[k]
+            near_one, near_other = (
+                near[((points[near] >= lows[k, of]) & (points[near] <= highs[k, of])).all(1)]
+                for near, of in ((pair.near_one, 1), (pair.near_other, 0))
+            )
+            if len(near_one) and len(near_other):
+                yield pair, near_one, near_other
 
 
 def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

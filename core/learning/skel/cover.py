@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
-from .skinning import Posed, blended, corrected, feature_groups, regularised, tidied
+from .skinning import Posed, blended, corrected, feature_groups, mirrored_features, regularised, tidied
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +20,13 @@ SEEMING = 0.002  # metres outside beyond which it is asked whether a fold of the
 MOST = 0.03  # metres that are asked for at once
 COARSE = 0.005  # metres below which the skin's triangles are asked, not only its vertices
 TRIANGLES = 8  # at a vertex, that are asked
-FARTHEST = 0.05  # metres from the skin beyond which no bone comes out
+FARTHEST = 0.04  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
 ROUNDS = 6
 FIRMNESS = 25.0  # how much more a pose counts in which a bone is not covered
+# Metres of lack at which a pose counts twice that, and beyond which it counts no more.
+LOUD, LOUDEST = 0.002, 0.015
 GAIN = 1.2
 LONGEST = 2.0  # times as far as the posed skin should move may the T-posed one, where blending has flattened it
 
@@ -52,13 +54,21 @@ def covered(
             "cover, round %d: %.1f mm of skin lacking at worst, %.1f in a usual pose",
             k, worst.max() * 1e3, np.median(worst) * 1e3,
         )  # fmt: skip
+        # What one side is asked in a pose, the other is asked in the mirrored one.
+        there = np.concatenate([there, mirrored_features(there)])
         change = np.zeros_like(posedirs)
         for ids, columns in groups:
             block = gram[np.ix_(columns, columns)]
-            for vertex in ids[asked[:, ids].any((0, 2))]:
-                poses = np.flatnonzero(asked[:, vertex].any(1))
-                own = there[np.ix_(poses, columns)] * np.sqrt(FIRMNESS / len(there))
-                goal = asked[poses, vertex] * np.sqrt(FIRMNESS / len(there)) * GAIN
+            for vertex in ids:
+                goals = np.concatenate([asked[:, vertex], asked[:, mirror[vertex]] * [-1, 1, 1]])
+                lack = np.linalg.norm(goals, axis=1)
+                poses = np.flatnonzero(lack)
+                if not len(poses):
+                    continue
+                firmness = FIRMNESS * (1 + (np.minimum(lack[poses], LOUDEST) / LOUD) ** 2)
+                share = np.sqrt(firmness / len(there))[:, None]
+                own = share * there[np.ix_(poses, columns)]
+                goal = share * goals[poses] * GAIN
                 change[vertex][:, columns] = np.linalg.solve(block + own.T @ own, own.T @ goal).T
         posedirs = tidied(posedirs + change, features, mirror)
     return posedirs

@@ -19,11 +19,11 @@ from .placement import Cage, end_of, vertebral_body
 
 # From the acromial end of the clavicle to the joint, as a share of stature: where the search begins.
 OFFSET = np.array([0.0325, -0.010, 0.030]) / 1.756
-GAP = 0.002, 0.012  # metres between scapula and the wall of ribs that cost nothing
+GAP = 0.004, 0.010  # metres between scapula and the wall of ribs that cost nothing
 WINGING = 0.005  # metres by which the whole scapula may stand farther from the ribs than at rest
 NO_RIBS = 0.06  # metres, the gap of what is over no ribs
 STRETCH = 0.02  # of the clavicle, which counts as much as a millimetre of gap
-AXES_SPREAD, OFFSET_SPREAD = 0.20, 0.010  # radians and metres that count as much
+AXES_SPREAD, OFFSET_SPREAD = 0.20, 0.020  # radians and metres that count as much
 POSES, POINTS, EVALUATIONS = 150, 200, 400
 SEED = 3
 MILLIMETRE = 1e-3

@@ -23,14 +23,15 @@ from .joints import Places
 log = logging.getLogger(__name__)
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
-DEPTHS = {"vertebra": 0.007, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.006, "sacrum": 0.006, "skull": 0.003,
-          "scapula": 0.004, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
+DEPTHS = {"vertebra_c": 0.009, "vertebra": 0.008, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.007, "sacrum": 0.006,
+          "skull": 0.003, "scapula": 0.005, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
           "phalanx": 0.0015}  # fmt: skip
 POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
 REACH = 2.5  # standard deviations
 ROUNDS = 6
 SLACK = 0.003  # vertices that have no more than this beyond their margin are looked at in every round
+FARTHEST = 0.04  # metres outside the skin beyond which no placed bone is
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
@@ -44,6 +45,7 @@ FITTED = ("skull",)
 # Bones that the smooth field may not bend.
 RIGID = ("vertebra", "patella", "scapula", "clavicle")
 SEED = 5
+Work = list[tuple[int, Skin, np.ndarray]]  # which shape, its skin, and the vertices that are looked at
 
 
 def settle(
@@ -70,22 +72,26 @@ def settle(
     margin = margin[bones.parts]
     for n, stage in enumerate(stages):
         betas = sampled_shapes(pool, SEED + n)
-        skins = [Skin(template + shapedirs @ beta, faces) for beta in betas]
-        near = [_near(bones, betas[k], skins[k], margin) for k in range(len(betas))]
-        lacks = [_lacking(bones, betas[k], skins[k], margin, near[k]) for k in range(len(betas))]
-        worst = np.array([lack.max(initial=0) for _, lack, _ in lacks])
-        total = np.array([lack.sum() for _, lack, _ in lacks])
+        worst, total, looks = np.zeros(len(betas)), np.zeros(len(betas)), []
+        for k, beta in enumerate(betas):  # not all skins at once: they are large
+            skin = Skin(template + shapedirs @ beta, faces)
+            near = _near(bones, beta, skin, margin)
+            ids, lack, _ = _lacking(bones, beta, skin, margin, near)
+            worst[k], total[k] = lack.max(initial=0), lack.sum()
+            looks.append((near, bones.names[bones.parts[ids[lack.argmax()]]] if len(ids) else "none"))
         k = int(worst.argmax())
-        name = bones.names[bones.parts[lacks[k][0][lacks[k][1].argmax()]]] if worst.any() else "none"
-        log.info("settling, stage %d: %s %.1f mm too shallow at worst, shape %d", stage, name, worst.max() * 1e3, k)
+        log.info("settling, stage %d: %s %.1f mm too shallow at worst, shape %d", stage, looks[k][1], worst[k] * 1e3, k)
         chosen = {0, *np.argsort(-worst)[: SHAPES // 2].tolist(), *np.argsort(-total)[: SHAPES // 2].tolist()}
-        work = [(k, _not_folded(bones, betas[k], skins[k], near[k])) for k in sorted(chosen)]
+        work = []
+        for k in sorted(chosen):
+            skin = Skin(template + shapedirs @ betas[k], faces)
+            work.append((k, skin, _not_folded(bones, betas[k], skin, looks[k][0])))
         spread = [_spread(bones, name, stage) for name in bones.names]
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones = _push_maps(bones, work, betas, skins, margin, contacts, held)
+            bones = _push_maps(bones, work, betas, margin, contacts, held)
         for _ in range(ROUNDS):
-            bones = _push_template(bones, work, betas, skins, margin, spread, contacts)
+            bones = _push_template(bones, work, betas, margin, spread, contacts)
     return bones
 
 
@@ -101,7 +107,7 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
 def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray) -> np.ndarray:
     """The vertices that lie too shallow in a shape or may soon."""
     points = bones.at(beta[None])[0]
-    ids = skin.shallow(points, margin.max() + SLACK)
+    ids = skin.shallow(points, margin.max() + SLACK, FARTHEST)
     return ids[skin.depth(points[ids]) < margin[ids] + SLACK]
 
 
@@ -142,8 +148,7 @@ def _asking(
 
 
 def _push_maps(
-    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, contacts: Contacts,
-    held: Places,
+    bones: BoneSpace, work: Work, betas: np.ndarray, margin: np.ndarray, contacts: Contacts, held: Places,
 ) -> BoneSpace:  # fmt: skip
     """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
     everywhere = np.column_stack([np.ones(len(betas)), betas])
@@ -153,8 +158,8 @@ def _push_maps(
         group = [bones.names.index(name) for name in together]
         groups.update(dict.fromkeys(group, group))
     asked: dict[int, list] = {}
-    for n, (k, near) in enumerate(work):
-        ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
+    for n, (k, skin, near) in enumerate(work):
+        ids, lack, outward = _asking(bones, betas[k], skin, margin, near, None if n % 2 else contacts)
         firsts = np.array([groups[part][0] for part in bones.parts[ids]], int)
         for first in np.unique(firsts).tolist():
             own = firsts == first
@@ -200,14 +205,13 @@ def _symmetric(change: np.ndarray) -> np.ndarray:
 
 
 def _push_template(
-    bones: BoneSpace, work: list, betas: np.ndarray, skins: list[Skin], margin: np.ndarray, spread: list,
-    contacts: Contacts,
+    bones: BoneSpace, work: Work, betas: np.ndarray, margin: np.ndarray, spread: list, contacts: Contacts,
 ) -> BoneSpace:  # fmt: skip
     """Moves the mean body's bones by what their worst shape asks for, smoothed."""
     worst = np.zeros(len(margin))
     move = np.zeros((len(margin), 3))
-    for n, (k, near) in enumerate(work):
-        ids, lack, outward = _asking(bones, betas[k], skins[k], margin, near, None if n % 2 else contacts)
+    for n, (k, skin, near) in enumerate(work):
+        ids, lack, outward = _asking(bones, betas[k], skin, margin, near, None if n % 2 else contacts)
         ids, lack, outward = loudest(worst, ids, lack, outward)
         move[ids] = -(outward * lack[:, None])
     template = bones.template.copy()

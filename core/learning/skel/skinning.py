@@ -283,6 +283,13 @@ def mirrored_correctives(posedirs: np.ndarray, mirror: np.ndarray) -> np.ndarray
     return reflected.reshape(posedirs.shape)
 
 
+def mirrored_features(features: np.ndarray) -> np.ndarray:
+    """(B, 207) pose features of the mirrored poses."""
+    sign = np.array([-1.0, 1, 1])
+    blocks = features.reshape(len(features), 23, 3, 3)[:, SMPL_OTHER_SIDE]
+    return (sign[:, None] * blocks * sign).reshape(features.shape)
+
+
 # SMPL's joints 1 to 23 (hips, spine, knees, ...), left and right exchanged; numbers from 0.
 SMPL_OTHER_SIDE = [j - 1 for j in (2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)]
 

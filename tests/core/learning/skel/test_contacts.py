@@ -52,3 +52,12 @@ def test_right_bones_stay_on_their_side():
     assert (outward == [1, 0, 0]).all()
     assert (bones.parts[ids] == 0).all()
     assert not len(Contacts(bones, meshes, resting=False).lacking(bones.template)[0])
+
+
+def test_bones_that_have_room_keep_a_distance_in_poses():
+    """Those that nearly touch at rest only stay out of each other."""
+    for gap, asked in ((0.006, 0.001), (0.003, 0.0)):
+        bones, meshes = balls(("femur_r", [-0.1, 0, 0]), ("talus_r", [-0.1, 0.04 + gap, 0]))
+        posed = bones.template - np.where(bones.parts == 1, gap - 0.001, 0)[:, None] * [0, 1, 0]
+        lack = Contacts(bones, meshes, resting=False).lacking(posed)[1]
+        assert lack.max(initial=0) == pytest.approx(asked / 2, abs=2e-4)

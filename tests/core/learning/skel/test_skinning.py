@@ -38,6 +38,7 @@ def test_a_mirrored_pose_has_mirrored_correctives():
     there = posedirs @ features
     back = skinning.mirrored_correctives(posedirs, mirror) @ mirrored
     assert np.allclose(back, there[mirror] * [-1, 1, 1])
+    assert np.allclose(skinning.mirrored_features(features[None]), mirrored)
 
 
 @functools.cache
