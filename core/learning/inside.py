@@ -203,15 +203,13 @@ def _nearest_on_triangles(
     v, w = (bb * q - ab * r) / area, (aa * r - ab * q) / area
     inside = (v >= 0) & (w >= 0) & (v + w <= 1)
     least = np.where(inside, p - 2 * (v * q + w * r) + v * v * aa + 2 * v * w * ab + w * w * bb, np.inf)
-    third_side = np.maximum(aa + bb - 2 * ab, 1e-30)
-    for side in range(3):
-        if side == 0:
-            v_side, w_side = np.clip(q / np.maximum(aa, 1e-30), 0, 1), np.zeros_like(q)
-        elif side == 1:
-            v_side, w_side = np.zeros_like(q), np.clip(r / np.maximum(bb, 1e-30), 0, 1)
-        else:
-            w_side = np.clip((r - q - ab + aa) / third_side, 0, 1)
-            v_side = 1 - w_side
+    nothing = np.zeros_like(q)
+    opposite = np.clip((r - q - ab + aa) / np.maximum(aa + bb - 2 * ab, 1e-30), 0, 1)
+    for v_side, w_side in (
+        (np.clip(q / np.maximum(aa, 1e-30), 0, 1), nothing),
+        (nothing, np.clip(r / np.maximum(bb, 1e-30), 0, 1)),
+        (1 - opposite, opposite),
+    ):
         squared = p - 2 * (v_side * q + w_side * r) + v_side**2 * aa + 2 * v_side * w_side * ab + w_side**2 * bb
         nearer = squared < least
         least = np.where(nearer, squared, least)
