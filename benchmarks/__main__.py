@@ -53,15 +53,17 @@ def rows(script: str, path: Path) -> list[dict]:
 
 def main() -> None:
     skel, smpl = rows("forward.py", skel_model()), rows("smpl.py", smpl_model())
-    print(f"{'':16} {'batch':>5} {'Osteon':>10} {'body-models':>12} {'times faster':>13} {'difference':>11}")
+    print(f"{'':35} {'batch':>5} {'Osteon':>10} {'body-models':>12} {'times faster':>13} {'difference':>11}")
     for row in skel + smpl:
-        line = f"{row['what']:16} {row['batch']:5} {row['osteon_ms']:7.1f} ms"
+        line = f"{row['what']:35} {row['batch']:5} {row['osteon_ms']:7.1f} ms"
         if "ratio" in row:
             line += f" {row['body_models_ms']:9.1f} ms {row['ratio']:13.1f} {1e6 * row['max_difference_m']:8.1f} um"
+        if "over_skin" in row:
+            line += f" {row['over_skin']:.2f} times the skin alone"
         print(line)
     print("\nOver the bare matrix products of SMPL's skin, and over those without the vertices' own:")
     for row in smpl:
-        print(f"{'':16} {row['batch']:5} {row['over_bare']:10.2f} {row['over_bare_no_vertices']:12.2f}")
+        print(f"{'':35} {row['batch']:5} {row['over_bare']:10.2f} {row['over_bare_no_vertices']:12.2f}")
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ REPEATS = 9
 Call = Callable[[], torch.Tensor]
 
 
-def cases(ours: Skel, theirs: SKEL, batch: int) -> tuple[dict[str, tuple[Call, Call]], Call]:
-    """What both compute, by name, and what only Osteon does: posed bones."""
+def cases(ours: Skel, theirs: SKEL, batch: int) -> dict[str, tuple[Call, Call]]:
+    """What both compute, by name."""
     generator = torch.Generator().manual_seed(0)
     q = 0.3 * torch.randn(batch, 46, generator=generator)
     betas = torch.randn(batch, 10, generator=generator)
     body, head = torch.cat([q[:, :23], q[:, 26:]], 1), q[:, 23:26]
     shared = theirs.prepare_identity(betas[:1].expand(batch, -1))
-    both = {
+    return {
         "skin": (lambda: ours(q, betas).skin, lambda: theirs.forward_vertices(body, head, shape=betas)),
         "skin, one shape": (
             lambda: ours(q, betas[:1]).skin,
@@ -35,7 +35,6 @@ def cases(ours: Skel, theirs: SKEL, batch: int) -> tuple[dict[str, tuple[Call, C
             lambda: theirs.forward_skeleton(body, head, shape=betas)[..., :3, 3],
         ),
     }
-    return both, lambda: ours(q, betas[:1], skin=False, bones=True).bones
 
 
 def seconds(*calls: Call, repeats: int = REPEATS) -> list[float]:
@@ -49,14 +48,32 @@ def seconds(*calls: Call, repeats: int = REPEATS) -> list[float]:
     return [min(kept) for kept in times]
 
 
+def with_bones(body: Skel) -> list[dict]:
+    """Rows of batch, milliseconds of skin with bones, and how many times those of the skin alone."""
+    rows = []
+    for batch in (1, 100):
+        generator = torch.Generator().manual_seed(0)
+        q, betas = 0.3 * torch.randn(batch, 46, generator=generator), torch.randn(batch, 10, generator=generator)
+
+        def skin(q=q, betas=betas) -> torch.Tensor:
+            return body(q, betas).skin
+
+        def both(q=q, betas=betas) -> torch.Tensor:
+            return body(q, betas, bones=True).bones
+
+        alone, together = seconds(skin, both)
+        what = f"skin and {len(body.data.bone_template):,} bone vertices"
+        rows.append({"what": what, "batch": batch, "osteon_ms": 1e3 * together, "over_skin": together / alone})
+    return rows
+
+
 def measure(path: Path) -> list[dict]:
     """Rows of what, batch, milliseconds of each and the ratio, theirs over ours."""
     torch.set_grad_enabled(False)
     ours, theirs = load_body(path), SKEL(model_path=path, gender="male")
     rows = []
     for batch in (1, 16, 100):
-        both, bones = cases(ours, theirs, batch)
-        for name, (our_call, their_call) in both.items():
+        for name, (our_call, their_call) in cases(ours, theirs, batch).items():
             difference = (our_call() - their_call()).abs().max().item()
             our_time, their_time = seconds(our_call, their_call)
             rows.append(
@@ -69,9 +86,7 @@ def measure(path: Path) -> list[dict]:
                     "max_difference_m": difference,
                 }
             )
-        if batch < 100:
-            rows.append({"what": "bones", "batch": batch, "osteon_ms": 1e3 * seconds(bones)[0]})
-    return rows
+    return rows + with_bones(load_body("open-neutral")) + with_bones(ours)
 
 
 if __name__ == "__main__":
