@@ -58,7 +58,12 @@ def main(arguments: Sequence[str] | None = None, more_verbs: Sequence[Verb] = ()
         verb.add_arguments(added)
         added.add_argument("--json", action="store_true", help="print the answer as JSON")
     try:
-        options = parser.parse_args(arguments)
+        options, left = parser.parse_known_args(arguments)
+        # What argparse takes for "NAME ..." has to come before any option; names after one belong to the others.
+        if left and (not hasattr(options, "names") or any(word.startswith("-") for word in left)):
+            parser.error(f"unrecognized arguments: {' '.join(left)}")
+        if left:
+            options.names += left
     except SystemExit as stop:  # Blender's own command line wants a number back
         return int(stop.code or 0)
     verb = verbs[options.verb]
