@@ -31,21 +31,21 @@ def quaternion(v: Tensor) -> Tensor:
     return torch.cat([torch.sinc(length / torch.pi) * half, length.cos()], -1)
 
 
-def rotation_less_identity(q: Tensor, size: int = 3) -> Tensor:
-    """R - I = 2 w [u] + 2 [u]^2 of unit quaternions (u, w). (..., 4) -> (..., size, size), 4 for homogeneous matrices."""
+def rotation_less_identity(q: Tensor) -> Tensor:
+    """R - I = 2 w [u] + 2 [u]^2 of unit quaternions (u, w). (..., 4) -> (..., 3, 3)."""
     products = (q[..., :, None] * q[..., None, :]).flatten(-2)
-    return (products @ _of_products(size, q.dtype, q.device)).unflatten(-1, (size, size))
+    return (products @ _of_products(q.dtype, q.device)).unflatten(-1, (3, 3))
 
 
 @functools.cache
-def _of_products(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(16, size^2): what each product of two elements of a quaternion gives to each entry of R - I."""
+def _of_products(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(16, 9): what each product of two elements of a quaternion gives to each entry of R - I."""
     with torch.inference_mode(False):
-        table = torch.zeros(4, 4, size, size, dtype=dtype, device=device)
+        table = torch.zeros(4, 4, 3, 3, dtype=dtype, device=device)
         cross = cross_matrix(torch.eye(3, dtype=dtype, device=device))  # [e_x], [e_y], [e_z]
-        table[3, :3, :3, :3] = 2 * cross
-        table[:3, :3, :3, :3] = 2 * (cross[:, None] @ cross)
-        return table.flatten(2).flatten(0, 1)
+        table[3, :3] = 2 * cross
+        table[:3, :3] = 2 * (cross[:, None] @ cross)
+        return table.reshape(16, 9)
 
 
 def align(source: Tensor, target: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..anatomy.joints import JOINTS, PARENTS, POSE_NAMES
 from .rotations import about, cross_matrix
 from .skel import SMPL_SOURCE, Skel, displacement_slopes
-from .skinning import skinning
+from .skinning import blend, skinning
 
 N_JOINTS, N_POSE = len(JOINTS), len(POSE_NAMES)
 N_COLUMNS = N_POSE + 3  # of the derivatives: the angles, then the translation
@@ -67,8 +67,7 @@ class SkinPoints:
         """The points (B, 3, n) of poses (B, 46), shapes (B, 10) or (1, 10) and translations (B, 3)."""
         motion = self._motion(pose, betas)
         moves = skinning(motion.rotations, motion.places + trans[:, None], motion.rest_joints)
-        blended = (moves.flatten(2).mT @ self.weights).unflatten(1, (3, 4))  # (B, 3, 4, n)
-        return (blended[:, :, :3] * self._shaped(motion, betas)[:, None]).sum(2) + blended[:, :, 3]
+        return blend(self.weights, moves, self._shaped(motion, betas)).mT
 
     def with_derivatives(self, pose: Tensor, betas: Tensor, trans: Tensor) -> tuple[Tensor, Tensor]:
         """As `at`, and their derivatives (B, 49, 3, n) by angles and translation."""

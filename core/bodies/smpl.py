@@ -107,16 +107,16 @@ class Smpl:
         check_counts(len(pose), betas=betas, trans=trans)
         # A joint more, which stands for none and is still.
         turns = quaternion(pad(pose, (0, 3)).unflatten(1, (N_JOINTS + 1, 3)))
-        excess = rotation_less_identity(turns, 4)
+        excess = rotation_less_identity(turns)
         rest, relative, to_joint = c.joints(betas)
-        moved = chained(excess + relative, c.ancestors)[:, :N_JOINTS]
+        moved = chained(pad(excess, (0, 1, 0, 1)) + relative, c.ancestors)[:, :N_JOINTS]
         if trans is not None:
             moved = moved + pad(trans.to(pose)[:, None, :, None], (3, 0, 0, 1))
         posed = None
         if skin:
             features = None
             if pose_correctives:
-                features = self._features(turns[:, :N_JOINTS], excess[:, :N_JOINTS, :3, :3], betas)
+                features = self._features(turns[:, :N_JOINTS], excess[:, :N_JOINTS], betas)
             posed = blend(c.skin_weights, (moved @ to_joint)[:, :, :3], c.resting_skin(features, betas))
         return SmplOutput(posed, moved[:, :, :3, 3], moved[:, :, :3, :3], rest)
 

@@ -47,7 +47,8 @@ class Skin:
         """
         if not len(points):
             return np.empty(0)
-        near = np.atleast_2d(self._centre_tree.query(points, min(EXACT_ANGLES, len(self.faces)))[1].T).T
+        nearest = np.arange(1, min(EXACT_ANGLES, len(self.faces)) + 1)  # first, second, ...
+        near = self._centre_tree.query(points, nearest)[1]
         a, b, c = (self.corners[near, k] - points[:, None] for k in range(3))
         la, lb, lc = (np.sqrt(_dot(v, v)) for v in (a, b, c))
         flat = la * lb * lc + _dot(a, b) * lc + _dot(b, c) * la + _dot(c, a) * lb

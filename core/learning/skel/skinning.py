@@ -277,10 +277,8 @@ def _left_over(posed: Sample, weights: np.ndarray) -> np.ndarray:
 
 def mirrored_correctives(posedirs: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """(N, 3, 207) the correctives of the mirrored body: SMPL's joints change sides, matrices and offsets reflect."""
-    sign = np.array([-1.0, 1, 1])
-    blocks = posedirs[mirror].reshape(len(mirror), 3, 23, 3, 3)[:, :, SMPL_OTHER_SIDE]
-    reflected = sign[:, None, None, None] * blocks * sign[:, None] * sign
-    return reflected.reshape(posedirs.shape)
+    across = mirrored_features(posedirs[mirror].reshape(-1, posedirs.shape[2]))
+    return across.reshape(posedirs.shape) * np.array([-1.0, 1, 1])[:, None]
 
 
 def mirrored_features(features: np.ndarray) -> np.ndarray:
