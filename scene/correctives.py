@@ -11,7 +11,7 @@ import numpy as np
 from ..core.anatomy.joints import JOINTS
 from .axes import to_blender
 from .corrective_plan import plan_correctives
-from .drivers import drive, drive_displayed_angle
+from .drivers import Source, drive, drive_displayed_angles
 from .rig import channels
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ def add_correctives(skin: bpy.types.Object, armature: bpy.types.Object, body: "S
     skin.data.vertices.foreach_get("co", basis)
     skin.shape_key_add(name="Basis", from_mix=False)
     keys = skin.data.shape_keys
-    angles: dict[int, list[str]] = {}
+    angles: dict[int, list[Source]] = {}
     for plan in plans:
         name = JOINTS[plan.joint].name
         if plan.joint not in angles:
             bone = armature.pose.bones[name]
-            angles[plan.joint] = [drive_displayed_angle(keys, armature, name, c) for c in channels(bone)]
+            angles[plan.joint] = drive_displayed_angles(keys, armature, name, channels(bone))
         key = skin.shape_key_add(name=f"{name} {plan.expression}", from_mix=False)
         key.points.foreach_set("co", basis + to_blender(plan.offsets).astype(np.float32).ravel())
         key.slider_min, key.slider_max = -2.0, 2.0  # a driven value stays between them
-        used = {variable: path for variable, path in zip("abc", angles[plan.joint], strict=False)}
-        sources = {v: (keys, path) for v, path in used.items() if f"({v})" in plan.expression}
+        used = zip("abc", angles[plan.joint], strict=False)
+        sources = {variable: source for variable, source in used if f"({variable})" in plan.expression}
         drive(key, "value", -1, sources, plan.expression)

@@ -1,12 +1,18 @@
 """Drivers of the kinds that Blender evaluates without Python: simple expressions, and curves."""
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 
 from ..core.anatomy.joints import POSE_NAMES
+from ..core.anatomy.limits import COUPLED, TOGETHER, limits
 from .rig_plan import Channel
 
 LIMITS = "Joint Limits"  # the constraint that holds the limits of a joint's angles
+SHARED_LIMITS = "Shared Limits"  # and the one that holds what they share
+
+ROUNDING = 3e-6  # of squares of shares of limits, in single precision
 
 # Where a driver's variable is read: a data block and the path of a property in it.
 Source = tuple[bpy.types.ID, str]
@@ -45,30 +51,45 @@ def drive_along_curve(
     curve.update()
 
 
-def drive_displayed_angle(
-    owner: bpy.types.bpy_struct, armature: bpy.types.Object, bone_name: str, channel: Channel
-) -> str:
-    """Gives `owner` a property, named as in q, that holds an angle as displayed: within its limit if that is on.
+def drive_displayed_angles(
+    owner: bpy.types.bpy_struct, armature: bpy.types.Object, bone_name: str, channels: Sequence[Channel]
+) -> list[Source]:
+    """Gives `owner` properties, named as in q, that hold a joint's angles as displayed: within limits that are on.
 
-    The path of the property in `owner` is returned.
+    Where the properties are is returned. Of `COUPLED` joints each angle yields to those before, as in `limits.hold`.
     """
-    parameter = POSE_NAMES[channel.parameter]
-    owner[parameter] = 0.0
     bone = f'pose.bones["{bone_name}"]'
     limit = f'{bone}.constraints["{LIMITS}"]'
-    letter = "xyz"[channel.axis]
-    sources = {
-        "angle": f"{bone}.rotation_euler[{channel.axis}]",
-        "low": f"{limit}.min_{letter}",
-        "high": f"{limit}.max_{letter}",
-        "used": f"{limit}.use_limit_{letter}",
-        "on": f"{limit}.enabled",
-        "influence": f"{limit}.influence",
-    }
-    expression = f"{channel.sign:.0f}*(angle+used*on*influence*(min(max(angle,low),high)-angle))"
-    path = f'["{parameter}"]'
-    drive(owner, path, -1, {name: (armature, source) for name, source in sources.items()}, expression)
-    return path
+    before: dict[str, Source] = {}
+    taken = ""
+    found = []
+    for variable, channel in zip("abc", channels, strict=False):
+        letter = "xyz"[channel.axis]
+        sources = {
+            "x": f"{bone}.rotation_euler[{channel.axis}]",
+            "l": f"{limit}.min_{letter}",
+            "h": f"{limit}.max_{letter}",
+            "u": f"{limit}.use_limit_{letter}",
+            "o": f"{limit}.enabled",
+            "i": f"{limit}.influence",
+        }
+        reach = ""
+        if before:
+            sources["s"] = f'{bone}.constraints["{SHARED_LIMITS}"].enabled'
+            # Where nothing is left, rounding shall not leave a thousandth of a limit; where they share nothing, all is left.
+            reach = f"*sqrt(min(1,max(0,{TOGETHER**2 - len(before) * ROUNDING + 9:.6f}-9*s{taken})))"
+        expression = f"{channel.sign:.0f}*(x+u*o*i*(min(max(x,l{reach}),h{reach})-x))"  # 255 characters at most
+        parameter = POSE_NAMES[channel.parameter]
+        owner[parameter] = 0.0
+        path = f'["{parameter}"]'
+        drive(owner, path, -1, {name: (armature, source) for name, source in sources.items()} | before, expression)
+        prefix = "" if isinstance(owner, bpy.types.ID) else owner.path_from_id()
+        found.append((owner.id_data, prefix + path))
+        if bone_name in COUPLED:
+            before[variable] = found[-1]
+            low, high = limits()[channel.parameter]
+            taken += f"-pow(max({variable}/{low:.6f},{variable}/{high:.6f}),2)"
+    return found
 
 
 def _new_driver(

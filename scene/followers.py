@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, SIDES
 from ..core.anatomy.patella import path_slopes
-from .drivers import drive_along_curve, drive_displayed_angle
+from .drivers import drive_along_curve, drive_displayed_angles
 from .rig_plan import MECHANISM, BonePlan
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def set_up_followers(
         if rest.patella_scales is not None and body.data.patella_path is not None:
             bone = bones[f"patella_{side}"]
             knee = JOINT_INDEX[f"tibia_{side}"]
-            angle = drive_displayed_angle(bone, armature, JOINTS[knee].name, joints[knee].channels[0])
-            source = (armature, f'pose.bones["{bone.name}"]{angle}')
+            (source,) = drive_displayed_angles(bone, armature, JOINTS[knee].name, joints[knee].channels)
             path, slopes = body.data.patella_path, path_slopes(body.data.patella_path)
             scale = float(rest.patella_scales[0, row])
             for target, index, column, factor in (

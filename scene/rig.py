@@ -8,9 +8,10 @@ import numpy as np
 from mathutils import Matrix
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
+from ..core.anatomy.limits import COUPLED, coupled_within, limits
 from ..core.errors import InputError
 from .axes import from_blender, to_blender
-from .drivers import LIMITS, drive, drive_displayed_angle
+from .drivers import LIMITS, SHARED_LIMITS, drive, drive_displayed_angles
 from .followers import plan_followers, set_up_followers
 from .rig_plan import MECHANISM, BonePlan, Channel, lay_out, plan_rig
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 # Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z), their signs. They
 # are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
-# Spine joints and scapulae also move. A hidden parent bone does that, since a bone's own location cannot be driven by its
-# own rotation without a dependency cycle.
-_DISPLACED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
+# Spine joints and scapulae, whose angles share their limits, also move. A hidden parent bone does that, since a bone's own
+# location cannot be driven by its own rotation without a dependency cycle; another one turns as far as they may.
+HELD = f"{MECHANISM}held-"
 
 _COLLECTIONS = {
     "Spine": ("pelvis", "lumbar_body", "thorax", "head"),
@@ -87,7 +88,7 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
     matrix[:3, :3] = to_blender(plan.frame.T).T
     matrix[:3, 3] = to_blender(plan.head)
     parent = data.edit_bones[JOINTS[plan.parent].name] if plan.parent >= 0 else None
-    names = [MECHANISM + plan.name, plan.name] if plan.name in _DISPLACED else [plan.name]
+    names = [HELD + plan.name, MECHANISM + plan.name, plan.name] if plan.name in COUPLED else [plan.name]
     for name in names:
         bone = data.edit_bones.new(name)
         bone.head = (0.0, 0.0, 0.0)
@@ -95,10 +96,11 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
         bone.matrix = Matrix(matrix)
         bone.parent = parent
         bone.use_deform = not name.startswith(MECHANISM)
-        parent = bone
+        if not name.startswith(HELD):
+            parent = bone
 
 
-def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, limits: np.ndarray) -> None:
+def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, ranges_of_q: np.ndarray) -> None:
     bone.rotation_mode = plan.order
     bone.bone[PARAMETERS] = [channel.parameter for channel in plan.channels]
     bone.bone[AXES] = [channel.axis for channel in plan.channels]
@@ -108,7 +110,7 @@ def _set_up_pose_bone(bone: bpy.types.PoseBone, plan: BonePlan, limits: np.ndarr
     bone.lock_rotation = tuple(axis not in used for axis in range(3))
     bone.lock_scale = (True,) * 3
     bone.lock_ik_x, bone.lock_ik_y, bone.lock_ik_z = bone.lock_rotation
-    ranges = {channel.axis: _channel_limits(channel, limits) for channel in plan.channels}
+    ranges = {channel.axis: _channel_limits(channel, ranges_of_q) for channel in plan.channels}
     if all(math.isinf(low) and math.isinf(high) for low, high in ranges.values()):
         return
     constraint = bone.constraints.new("LIMIT_ROTATION")
@@ -133,9 +135,26 @@ def _limit_ik(bone: bpy.types.PoseBone, letter: str, low: float, high: float) ->
     setattr(bone, f"ik_max_{letter}", min(max(high, 0.0), math.pi))
 
 
-def _channel_limits(channel: Channel, limits: np.ndarray) -> tuple[float, float]:
-    low, high = (float(v) for v in limits[channel.parameter])
+def _channel_limits(channel: Channel, ranges_of_q: np.ndarray) -> tuple[float, float]:
+    low, high = (float(v) for v in ranges_of_q[channel.parameter])
     return (low, high) if channel.sign > 0 else (-high, -low)
+
+
+def _hold_together(armature: bpy.types.Object, plan: BonePlan) -> None:
+    """Holds what a joint's angles share: a hidden bone turns by as much as they may, and the joint's own bone as that one.
+
+    A constraint's limits cannot be driven by the rotation of the bone that it is on without a dependency cycle.
+    """
+    mechanism, held = armature.pose.bones[MECHANISM + plan.name], armature.pose.bones[HELD + plan.name]
+    bone = armature.pose.bones[plan.name]
+    copy = bone.constraints.new("COPY_ROTATION")
+    copy.name = SHARED_LIMITS
+    copy.target, copy.subtarget = armature, held.name
+    copy.owner_space = copy.target_space = "LOCAL"
+    copy.euler_order = held.rotation_mode = plan.order
+    angles = drive_displayed_angles(mechanism, armature, plan.name, plan.channels)
+    for channel, source in zip(plan.channels, angles, strict=True):
+        drive(held, "rotation_euler", channel.axis, {"angle": source}, f"{channel.sign:.0f}*angle")
 
 
 def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints: np.ndarray) -> None:
@@ -144,12 +163,12 @@ def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints
     The formulas are those of core/bodies/skel.py, written in the subset that Blender evaluates without Python.
     """
     index = JOINT_INDEX
-    for name in _DISPLACED:
+    for name in COUPLED:
         mechanism = armature.pose.bones[MECHANISM + name]
-        mechanism.lock_location = mechanism.lock_rotation = mechanism.lock_scale = (True,) * 3
-        mechanism.lock_ik_x = mechanism.lock_ik_y = mechanism.lock_ik_z = True
-        for channel in plans[index[name]].channels[:2]:
-            drive_displayed_angle(mechanism, armature, name, channel)
+        for hidden in (mechanism, armature.pose.bones[HELD + name]):
+            hidden.lock_location = hidden.lock_rotation = hidden.lock_scale = (True,) * 3
+            hidden.lock_ik_x = hidden.lock_ik_y = hidden.lock_ik_z = True
+        _hold_together(armature, plans[index[name]])
     for name in ("lumbar_body", "thorax", "head"):
         j = index[name]
         length = abs(joints[j, 1] - joints[PARENTS[j], 1])
@@ -277,9 +296,15 @@ def curves(armature: bpy.types.Object) -> bpy.types.bpy_prop_collection:
 
 
 def widen_limits(armature: bpy.types.Object, poses: np.ndarray) -> None:
-    """Moves the limits of a rig beyond which some of the poses (F, 46) go, as far as these need; those of IK too."""
+    """Moves the limits of a rig beyond which some of the poses (F, 46) go, as far as these need; those of IK too.
+
+    A joint of which some pose goes farther than its angles may together no longer shares its limits among them.
+    """
+    kept = dict(zip(COUPLED, coupled_within(poses, limits()).all(0), strict=True))
     for bone in armature.pose.bones:
         limit = bone.constraints.get(LIMITS)
+        if bone.name in kept and SHARED_LIMITS in bone.constraints and not kept[bone.name]:
+            bone.constraints[SHARED_LIMITS].enabled = False
         for channel in channels(bone):
             angles, letter = channel.sign * poses[:, channel.parameter], "xyz"[channel.axis]
             if limit is None or not getattr(limit, f"use_limit_{letter}"):

@@ -14,15 +14,24 @@
 The middle angle of a joint with three angles stays within 59 degrees: 30 degrees beyond it is still short of the pole
 at 90, where Euler angles stop being unique, so that a limit on the angle and a limit on the rotation mean the same. The
 three together stay under 270 degrees, beyond which Blender reads a rotation as the other, then smaller, set of angles.
+
+A neck bent all the way forward turns by 44 degrees, not by 80: what is left is that of the first two vertebrae (Hall and
+Robinson 2004). So the three angles of a joint of the spine share what they have, and those of a scapula, which only glides
+where ribs are (`COUPLED`): each as a share of its own limit, the root of the sum of their squares is at most `TOGETHER`.
+Alone an angle reaches its limit; beside one that is there, another reaches 0.55 of its own. Trunk and scapula take the
+neck's number.
 """
 
 import math
 
 import numpy as np
 
-from .joints import POSE_INDEX, POSE_NAMES
+from .joints import JOINT_INDEX, POSE_INDEX, POSE_NAMES, pose_slice
 
 _FREE = (-math.inf, math.inf)
+
+COUPLED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
+TOGETHER = math.hypot(1, 44 / 80)
 
 # Degrees, right side and midline. The left side follows from the mirror below.
 _RECOMMENDED = {
@@ -130,3 +139,53 @@ def limits(table: str = "recommended") -> np.ndarray:
         else:
             raise ValueError(f"There is no table of limits named {table!r}; there are 'recommended' and 'official'.")
     return np.radians(degrees)
+
+
+def within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """(...,) whether poses q (..., 46) keep limits (46, 2), each angle its own and `COUPLED` joints theirs together."""
+    low, high = ranges.T
+    return ((q >= low) & (q <= high)).all(-1) & coupled_within(q, ranges).all(-1)
+
+
+def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """(..., 5) which of the `COUPLED` joints keep limits (46, 2) in poses q (..., 46), each angle alone and all together."""
+    slices = [pose_slice(JOINT_INDEX[joint]) for joint in COUPLED]
+    return np.stack(
+        [
+            ((q[..., own] >= ranges[own, 0]) & (q[..., own] <= ranges[own, 1])).all(-1)
+            & (_share(q[..., own], ranges[own]) <= TOGETHER)
+            for own in slices
+        ],
+        -1,
+    )
+
+
+def hold(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """Poses q (..., 46) held within limits (46, 2): of a joint's angles the later ones yield to those before."""
+    held = np.clip(q, *ranges.T)
+    for joint in COUPLED:
+        own = pose_slice(JOINT_INDEX[joint])
+        left = np.full(q.shape[:-1], TOGETHER**2)
+        for i in range(own.start, own.stop):
+            reach = np.sqrt(np.minimum(left, 1))
+            held[..., i] = np.clip(held[..., i], reach * ranges[i, 0], reach * ranges[i, 1])
+            left = np.maximum(left - _share(held[..., i : i + 1], ranges[i : i + 1]) ** 2, 0)
+    return held
+
+
+def uniform(ranges: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """(count, 46) poses uniform within limits (46, 2), zero where an angle is free; `COUPLED` joints keep theirs together."""
+    low, high = np.where(np.isfinite(ranges).all(1), ranges.T, 0)
+    q = generator.uniform(low, high, (count, len(low)))
+    for joint in COUPLED:
+        own = pose_slice(JOINT_INDEX[joint])
+        beyond = np.arange(count)
+        while len(beyond := beyond[_share(q[beyond, own], ranges[own]) > TOGETHER]):
+            q[beyond, own] = generator.uniform(low[own], high[own], (len(beyond), 3))
+    return q
+
+
+def _share(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """(...,) the root of the sum of squares of angles q (..., n) as shares of their limits (n, 2), zero being inside."""
+    low, high = ranges.T
+    return np.linalg.norm(np.maximum(q / low, q / high), axis=-1)

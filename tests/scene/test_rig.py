@@ -5,11 +5,19 @@ import numpy as np
 import torch
 from mathutils import Vector
 from osteon.core.anatomy.joints import JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
-from osteon.core.anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, mirror_pose
+from osteon.core.anatomy.limits import (
+    COUPLED,
+    MIRROR_PERMUTATION,
+    MIRROR_SIGNS,
+    coupled_within,
+    hold,
+    mirror_pose,
+    uniform,
+)
 from osteon.scene.axes import to_blender
 from osteon.scene.body import add_body
 from osteon.scene.followers import follower_names
-from osteon.scene.rig import LIMITS, MECHANISM, channels, get_pose, is_rig, set_pose
+from osteon.scene.rig import LIMITS, MECHANISM, SHARED_LIMITS, channels, get_pose, is_rig, set_pose, widen_limits
 
 INSIDE, OUTSIDE = 200, 20
 POSITION = 1e-4  # metres
@@ -26,6 +34,7 @@ def poses(body, seed: int) -> tuple[np.ndarray, np.ndarray]:
     inside[2:42] = np.where(rng.random((40, len(POSE_NAMES))) < 0.5, low, high)  # where limits meet
     inside[0] = 0
     inside[1] = 1e-6  # where the arcs of the spine are straight
+    inside = hold(inside, body.limits)
     q = np.concatenate([inside, outside])
     return q, rng.normal(0, 0.5, (len(q), 3))
 
@@ -110,7 +119,7 @@ def test_displacement_follows_the_displayed_angle(context, body):
     beyond[: pose_slice(JOINT_NAMES.index("lumbar_body")).start] = 0
     for name in ("humerus_r", "humerus_l"):
         beyond[pose_slice(JOINT_NAMES.index(name))] = 0
-    held = np.clip(beyond, *body.limits.T)
+    held = hold(beyond, body.limits)
     for q, muted in ((held, False), (beyond, True)):
         mute_limits(armature, muted)
         set_pose(armature, beyond)
@@ -121,6 +130,42 @@ def test_displacement_follows_the_displayed_angle(context, body):
     set_pose(armature, beyond)
     context.view_layer.update()
     assert np.abs(shown_matrices(armature)[:, :3, 3] - to_blender(joints)).max() < POSITION
+
+
+def test_angles_share_their_limits(context, body):
+    """Head, trunk and scapulae go no farther together than core lets them, and exactly as far; all else is as it was."""
+    armature = add_body(context, body).armature
+    generator = np.random.default_rng(8)
+    poses = uniform(body.limits, 8, generator)
+    for joint in COUPLED:  # beyond
+        poses[2:, pose_slice(JOINT_NAMES.index(joint))] *= 1.3
+    assert not coupled_within(poses[2:], body.limits).all(1).any()
+    for q in poses:
+        found = []
+        for angles, muted in ((q, False), (hold(q, body.limits), True)):
+            mute_limits(armature, muted)
+            set_pose(armature, angles)
+            context.view_layer.update()
+            found.append(shown_matrices(armature))
+            assert np.allclose(get_pose(armature)[0], angles)  # the channels stay as the user left them
+        assert np.abs(found[0] - found[1]).max() < 1e-3  # the root of what is hardly left is not exact
+
+
+def test_poses_beyond_what_angles_share_are_shown_as_they_are(context, body):
+    armature = add_body(context, body).armature
+    q = np.zeros(len(POSE_NAMES))
+    q[pose_slice(JOINT_NAMES.index("head"))] = 0.9 * body.limits[pose_slice(JOINT_NAMES.index("head")), 1]
+    widen_limits(armature, q[None])
+    set_pose(armature, q)
+    context.view_layer.update()
+    joints = body(torch.tensor(q)[None], skin=False).joints[0].numpy()
+    assert np.abs(shown_matrices(armature)[:, :3, 3] - to_blender(joints)).max() < POSITION
+    sharing = [
+        bone.name
+        for bone in armature.pose.bones
+        if SHARED_LIMITS in bone.constraints and bone.constraints[SHARED_LIMITS].enabled
+    ]
+    assert sharing == ["lumbar_body", "thorax", "scapula_r", "scapula_l"]  # joints that stay within go on
 
 
 def test_bones_are_the_joints(context, body):
@@ -186,7 +231,7 @@ def test_drivers_need_no_python(context, body):
     armature = add_body(context, body).armature
     curves = [curve for curve in armature.animation_data.drivers if curve.driver.type == "SCRIPTED"]
     patellae = 2 if "patella_r" in follower_names(body) else 0
-    assert len(curves) == 5 * (2 + 3) + patellae
+    assert len(curves) == 5 * (3 + 3 + 3) + patellae
     for curve in curves:
         assert curve.driver.is_simple_expression, curve.driver.expression
         assert curve.driver.is_valid

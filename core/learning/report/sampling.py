@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ...anatomy.joints import JOINT_INDEX, POSE_INDEX
+from ...anatomy.limits import uniform
 from ...bodies.skel import Skel, SkelOutput
 
 BETA_BOUND = 2.5
@@ -65,22 +66,19 @@ def random_shapes(count: int, seed: int) -> np.ndarray:
 def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Poses in which no limb passes through the trunk, the head or another limb.
 
-    Every angle is uniform within its limits and independent of the others; the root stays.
+    Every joint's angles are uniform within its limits and independent of the other joints'; the root stays.
 
     Returns
     -------
     poses (count, 46) in radians, shapes (count, 10), and the share of drawn poses that was rejected
     """
     rng = np.random.default_rng(seed)
-    low, high = body.limits.T
-    free = ~np.isfinite(low) | ~np.isfinite(high)
-    low, high = np.where(free, 0, low), np.where(free, 0, high)
     radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     shapes: list[np.ndarray] = []
     drawn = 0
     while len(poses) < count:
-        q = rng.uniform(low, high, (64, len(low)))
+        q = uniform(body.limits, 64, rng)
         betas = np.clip(rng.standard_normal((64, body.n_betas)), -BETA_BOUND, BETA_BOUND)
         starts, ends = capsule_ends(body, body(torch.as_tensor(q), torch.as_tensor(betas), skin=False))
         for k in range(64):

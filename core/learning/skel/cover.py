@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
@@ -27,22 +28,23 @@ ROUNDS = 6
 FIRMNESS = 25.0  # how much more a pose counts in which a bone is not covered
 # Metres of lack at which a pose counts twice that, and beyond which it counts no more.
 LOUD, LOUDEST = 0.002, 0.015
+HELD = 8.0  # how much more than in others the skin stays as it is in usual poses
 GAIN = 1.2
 LONGEST = 2.0  # times as far as the posed skin should move may the T-posed one, where blending has flattened it
 
 
 def covered(
-    posed: Callable[[int], list[Posed]], features: np.ndarray, weights: np.ndarray, posedirs: np.ndarray,
-    faces: np.ndarray, mirror: np.ndarray,
+    posed: Callable[[int], list[Posed]], features: np.ndarray, usual: np.ndarray, weights: np.ndarray,
+    posedirs: np.ndarray, faces: np.ndarray, mirror: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Correctives (N, 3, 207) with which posed skins cover their bones, from those that do not yet.
 
     posed: people in poses, new ones for each round from 0: what correctives learn from one they must keep in the next
-    features: (S, 207) of the poses that the correctives were learned from
+    features: (S, 207) of the poses that the correctives were learned from; usual: (U, 207) of poses that they must fit
     weights: (N, 24); faces: (F, 3); mirror: (N,) the other side's vertex of each
     """
     groups = list(feature_groups(weights, features))
-    gram = regularised(features)
+    gram = regularised(features) + HELD * usual.T @ usual / len(usual)
     around = None
     for k in range(ROUNDS):
         people = posed(k)
@@ -70,6 +72,8 @@ def covered(
                 own = share * there[np.ix_(poses, columns)]
                 goal = share * goals[poses] * GAIN
                 change[vertex][:, columns] = np.linalg.solve(block + own.T @ own, own.T @ goal).T
+        # What only one vertex was asked for would be seen as a spike.
+        change = (around.smoothing @ change.reshape(len(change), -1)).reshape(change.shape)
         posedirs = tidied(posedirs + change, features, mirror)
     return posedirs
 
@@ -84,10 +88,20 @@ class Neighbourhood:
         self.source = np.concatenate([pairs[:, 0], pairs[:, 1], own])
         self.to = np.concatenate([pairs[:, 1], pairs[:, 0], own])
         self.weight = np.concatenate([weight, weight, np.ones(len(own))])
+        self.smoothing = _means(faces, len(skin))
         order = np.argsort(faces.ravel(), kind="stable")
         count = np.bincount(faces.ravel(), minlength=len(skin))
         place = np.minimum(np.arange(TRIANGLES), count[:, None] - 1) + (np.cumsum(count) - count)[:, None]
         self.triangles = order[place] // 3  # (N, 8), the last one again where there are fewer
+
+
+def _means(faces: np.ndarray, n: int) -> scipy.sparse.csr_matrix:
+    """(N, N) half of what a vertex has and half the mean of its neighbours on the surface."""
+    start, end = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
+    edges = scipy.sparse.coo_matrix((np.ones(len(start)), (start, end)), shape=(n, n)).tocsr()
+    edges = ((edges + edges.T) > 0).astype(float)
+    shares = scipy.sparse.diags(1 / np.maximum(np.asarray(edges.sum(1)).ravel(), 1))
+    return (scipy.sparse.eye(n) + shares @ edges).tocsr() / 2
 
 
 def _asked(

@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from ...anatomy.joints import JOINT_INDEX, JOINTS, pose_slice
-from ...anatomy.limits import limits
+from ...anatomy.limits import limits, uniform
 from ...bodies.skel import scapular_glide
 from . import skeleton
 from .bone_names import OPENSIM_TO_BODY
@@ -44,9 +44,8 @@ def glide(bones: BoneSpace, known: np.ndarray | None = None) -> tuple[np.ndarray
     half_height = float(np.linalg.norm(thorax - lumbar)) / 2
     stature = np.ptp(np.concatenate([v["skull"], v["calcaneus_r"]])[:, 1])
     start = acromial + OFFSET * stature if known is None else known
-    low, high = limits()[pose_slice(JOINT_INDEX["scapula_r"])].T
     resting = np.minimum(np.nan_to_num(cage.gap(scapula), nan=NO_RIBS), NO_RIBS).mean()
-    q = np.random.default_rng(SEED).uniform(low, high, (POSES, 3))
+    q = uniform(limits(), POSES, np.random.default_rng(SEED))[:, pose_slice(JOINT_INDEX["scapula_r"])]
     turns = turned(q)
 
     def at(change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

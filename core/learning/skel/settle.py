@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
 DEPTHS = {"vertebra_c": 0.009, "vertebra": 0.008, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.007, "sacrum": 0.006,
-          "skull": 0.003, "scapula": 0.005, "clavicle": 0.004, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
+          "skull": 0.003, "scapula": 0.005, "clavicle": 0.005, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
           "phalanx": 0.0015}  # fmt: skip
 POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from ...anatomy.joints import JOINT_NAMES, PARENTS
+from ...anatomy.joints import JOINT_NAMES, PARENTS, POSE_INDEX
+from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, uniform
 from ...bodies.skel import SMPL_SOURCE, Skel
 from ...fitting.surface import fit_skel
 from ..report.sampling import capsule_ends, capsule_radii, overlap
@@ -20,6 +21,10 @@ from .posing import AnnyRig
 
 N_JOINTS = len(JOINT_NAMES)
 FULL = 0.75  # share of the poses that go all the way to the limits
+# Share of the poses in which people mostly are: arms hanging (degrees, and how much they vary), all other angles near zero.
+USUAL = 0.2
+HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
+USUAL_SHARE = 0.3
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
 RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
@@ -45,21 +50,39 @@ class Sample(Posed):
     goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
 
 
-def random_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
+def random_poses(body: Skel, count: int, generator: np.random.Generator, usual: float = USUAL) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body.
 
-    `FULL` of the poses go all the way to their limits, the others a random share of it.
+    usual: the share of usual poses; of the others `FULL` go all the way to their limits, the rest a random share of it.
     """
-    low, high = body.limits.T.copy()
-    low[:3] = high[:3] = 0
+    poses = [*usual_poses(body, round(usual * count), generator)]
+    radii = capsule_radii(body)
+    while len(poses) < count:
+        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
+        poses += _apart(body, radii, share * uniform(body.limits, 2 * count, generator))
+    return np.array(poses[:count])
+
+
+def usual_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
+    """(count, 46) angles of people who stand or walk, arms hanging."""
+    low, high = body.limits.T
     radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     while len(poses) < count:
-        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
-        q = share * generator.uniform(low, high, (2 * count, len(low)))
-        starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
-        poses += [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
+        q = USUAL_SHARE * uniform(body.limits, 2 * count, generator)
+        for name, (mean, spread) in HANGING.items():
+            right = POSE_INDEX[name]
+            for side in (right, MIRROR_PERMUTATION[right]):
+                angle = np.radians(generator.normal(mean, spread, len(q)))
+                q[:, side] = angle if side == right else MIRROR_SIGNS[side] * angle
+        poses += _apart(body, radii, np.clip(q, low, high))
     return np.array(poses[:count])
+
+
+def _apart(body: Skel, radii: np.ndarray, q: np.ndarray) -> list[np.ndarray]:
+    """Those of poses (B, 46) in which no limb passes through the body; radii of its limbs' capsules."""
+    starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
+    return [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
 
 
 def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:

@@ -49,6 +49,8 @@ SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = (3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
+USUAL = 200  # poses in which covering bones shall change little
+USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
 LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
@@ -188,7 +190,7 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     def in_new_poses(turn: int) -> list[skinning.Posed]:
         generator = np.random.default_rng([SEED, turn])
         return [
-            skinning.pose_person(body, shapes.betas[k], skinning.random_poses(body, POSES, generator))
+            skinning.pose_person(body, shapes.betas[k], skinning.random_poses(body, POSES, generator, USUAL_COVERED))
             for k in training_people(shapes, turn)
         ]
 
@@ -196,7 +198,9 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
-    posedirs = covered(in_new_poses, features, blend, posedirs, people.surface.faces, people.surface.mirror)
+    standing = skinning.usual_poses(body, USUAL, generator)
+    usual = skinning.pose_features(skinning.joint_motions(body, standing, np.zeros(body.n_betas))[..., :3])
+    posedirs = covered(in_new_poses, features, usual, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 
 

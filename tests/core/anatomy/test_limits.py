@@ -1,0 +1,52 @@
+"""Limits that angles have alone, and those that they share."""
+
+import numpy as np
+from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.anatomy.limits import hold, limits, mirror_pose, uniform, within
+
+RANGES = limits()
+
+
+def pose(**degrees: float) -> np.ndarray:
+    q = np.zeros(len(POSE_INDEX))
+    for name, angle in degrees.items():
+        q[POSE_INDEX[name]] = np.radians(angle)
+    return q
+
+
+def test_a_bent_neck_turns_half_as_far():
+    assert within(pose(head_twist=80), RANGES)
+    assert within(pose(head_extension=-59), RANGES)
+    assert within(pose(head_extension=-59, head_twist=-43.9), RANGES)
+    assert not within(pose(head_extension=-59, head_twist=45), RANGES)
+    held = np.degrees(hold(pose(head_extension=-59, head_twist=80), RANGES))
+    assert abs(held[POSE_INDEX["head_twist"]] - 44) < 1e-9
+
+
+def test_other_joints_do_not_share():
+    q = np.where(np.isfinite(RANGES[:, 1]), RANGES[:, 1], 0)
+    trunk = [i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula"))]
+    q[trunk] = 0
+    assert within(q, RANGES)
+    assert (hold(q, RANGES) == q).all()
+
+
+def test_random_poses_keep_limits_and_reach_them():
+    q = uniform(RANGES, 4000, np.random.default_rng(1))
+    assert within(q, RANGES).all()
+    assert within(mirror_pose(q), RANGES).all()
+    assert (q[:, :3] == 0).all()
+    low, high = RANGES[3:].T
+    assert (q[:, 3:].max(0) > 0.95 * high).all()
+    assert (q[:, 3:].min(0) < 0.95 * low).all()
+
+
+def test_held_poses_are_within_and_stay():
+    q = 2 * uniform(RANGES, 500, np.random.default_rng(2))
+    held = hold(q, RANGES)
+    # 1e-9: what lies on the edge of an ellipsoid is beyond it by rounding
+    assert within(held * (1 - 1e-9), RANGES).all()
+    assert not within(q, RANGES).any()
+    assert np.abs(hold(held, RANGES) - held).max() < 1e-9
+    inside = uniform(RANGES, 500, np.random.default_rng(3))
+    assert np.abs(hold(inside, RANGES) - inside).max() == 0
