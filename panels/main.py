@@ -12,7 +12,8 @@ from ..operators.long_work import current
 from ..operators.show_errors import OSTEON_OT_show_errors, fitted_skin
 from ..scene.errors import REPORT, legend, shows_errors
 from ..scene.materials import has_opacity
-from ..scene.rig import LIMITS, channels, rig_of
+from ..scene.rig import channels, displayed_ranges, rig_of
+from ..scene.rig_plan import Channel
 
 _SLACK = math.radians(0.05)  # an angle that is keyed on its limit is not beyond it
 
@@ -121,30 +122,30 @@ class OSTEON_PT_joint(_Panel, bpy.types.Panel):
             layout.label(text="Select a bone in Pose Mode", icon="BONE_DATA")
             return
         layout.label(text=bone.name, icon="BONE_DATA")
-        limit = bone.constraints.get(LIMITS)
-        for channel in joint:
-            _draw_angle(layout, bone, channel, limit)
+        for channel, limits in zip(joint, displayed_ranges(bone), strict=True):
+            _draw_angle(layout, bone, channel, limits)
 
 
-def _draw_angle(layout: bpy.types.UILayout, bone: bpy.types.PoseBone, channel, limit) -> None:
+def _draw_angle(
+    layout: bpy.types.UILayout, bone: bpy.types.PoseBone, channel: Channel, limits: tuple[float, float] | None
+) -> None:
     """One angle by its name in q: its value in degrees, and where that lies between its limits."""
-    name, letter = POSE_NAMES[channel.parameter], "xyz"[channel.axis]
+    name = POSE_NAMES[channel.parameter]
     angle = channel.sign * bone.rotation_euler[channel.axis]
     column = layout.column(align=True)
     row = column.row()
     row.label(text=name)
     value = row.row()
     value.alignment = "RIGHT"
-    if limit is None or not getattr(limit, f"use_limit_{letter}"):
+    if limits is None:
         value.label(text=_degrees(angle))
         return
-    ends = [channel.sign * getattr(limit, f"{end}_{letter}") for end in ("min", "max")]
-    low, high = min(ends), max(ends)
+    low, high = limits
     beyond = not low - _SLACK <= angle <= high + _SLACK
     value.alert = beyond
     value.label(text=_degrees(angle), icon="ERROR" if beyond else "NONE")
     row = column.row(align=True)
-    row.progress(factor=(angle - low) / (high - low), text=f"{_degrees(low)} to {_degrees(high)}")
+    row.progress(factor=(angle - low) / max(high - low, _SLACK), text=f"{_degrees(low)} to {_degrees(high)}")
 
 
 def _degrees(angle: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from .axes import to_blender
 from .body import BodyObjects, add_body
 from .camera import add_photo_camera
-from .rig import set_pose
+from .rig import set_pose, widen_limits
 from .surfaces import metres
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def add_people(
     for i in range(len(people)):
         name = "Person" if len(people) == 1 else f"Person {i + 1}"
         objects = add_body(context, body, betas[i].numpy(), name, shift)
+        widen_limits(objects.armature, pose[i : i + 1].numpy())
         set_pose(objects.armature, pose[i].numpy(), trans[i].numpy(), frame)
         made.append(objects)
     width, height = result["image_size"]

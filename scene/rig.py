@@ -8,7 +8,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..core.anatomy.joints import JOINT_INDEX, JOINTS, PARENTS, POSE_NAMES
-from ..core.anatomy.limits import COUPLED, coupled_within, limits
+from ..core.anatomy.limits import COUPLED, TOGETHER, coupled_within, limits
 from ..core.errors import InputError
 from .axes import from_blender, to_blender
 from .drivers import LIMITS, SHARED_LIMITS, drive, drive_displayed_angles
@@ -313,6 +313,29 @@ def widen_limits(armature: bpy.types.Object, poses: np.ndarray) -> None:
                 name = f"{end}_{letter}"
                 setattr(limit, name, furthest(getattr(limit, name), float(furthest(angles))))
             _limit_ik(bone, letter, getattr(limit, f"min_{letter}"), getattr(limit, f"max_{letter}"))
+
+
+def displayed_ranges(bone: bpy.types.PoseBone) -> list[tuple[float, float] | None]:
+    """How far each angle of a bone may go, radians in q's sign: its limits, less what those before it take of what they share.
+
+    None where an angle is free.
+    """
+    limit = bone.constraints.get(LIMITS)
+    shares = SHARED_LIMITS in bone.constraints and bone.constraints[SHARED_LIMITS].enabled
+    left = TOGETHER**2
+    found: list[tuple[float, float] | None] = []
+    for channel in channels(bone):
+        letter = "xyz"[channel.axis]
+        if limit is None or not getattr(limit, f"use_limit_{letter}"):
+            found.append(None)
+            continue
+        low, high = sorted(channel.sign * getattr(limit, f"{end}_{letter}") for end in ("min", "max"))
+        reach = math.sqrt(min(1.0, left)) if shares else 1.0
+        found.append((reach * low, reach * high))
+        angle = min(max(channel.sign * bone.rotation_euler[channel.axis], reach * low), reach * high)
+        if shares:
+            left = max(left - max(angle / low, angle / high) ** 2, 0.0)
+    return found
 
 
 def _root_frame(armature: bpy.types.Object) -> np.ndarray:

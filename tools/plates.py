@@ -67,13 +67,13 @@ SQUAT: Angles = {
     "lumbar_extension": -14,
     "thorax_extension": -8,
     "head_extension": 38,
-    "scapula_abduction_r": 12,
+    "scapula_abduction_r": 11,
     "scapula_upward_rot_r": 15,
     "shoulder_r_x": -35,
     "shoulder_r_y": 59,
     "elbow_flexion_r": 12,
 }
-OVERHEAD: Angles = {"scapula_upward_rot_r": 22, "scapula_abduction_r": -8, "shoulder_r_x": -72}
+OVERHEAD: Angles = {"scapula_upward_rot_r": 22, "scapula_abduction_r": -7, "shoulder_r_x": -72}
 T_POSE: Angles = {}
 
 log = logging.getLogger("plates")

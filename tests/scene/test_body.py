@@ -3,6 +3,7 @@
 import bpy
 import numpy as np
 import pytest
+from osteon.core.anatomy.limits import hold
 from osteon.scene import body as scene_body
 from osteon.scene import detail
 from osteon.scene.axes import from_blender, to_blender
@@ -118,7 +119,7 @@ def test_light_bones_are_those_bones_with_fewer_vertices(context, body, betas):
     assert few < (0.5 * many if many > 5000 else many + 1)
     assert len(light.skin.data.vertices) == body.n_skin
     assert [g.name for g in light.bones.vertex_groups] == [g.name for g in made.bones.vertex_groups]
-    q = np.clip(np.random.default_rng(1).uniform(-0.5, 0.5, 46), *body.limits.T)
+    q = hold(np.random.default_rng(1).uniform(-0.5, 0.5, 46), body.limits)
     for objects in (made, light):
         set_pose(objects.armature, q)
     context.view_layer.update()

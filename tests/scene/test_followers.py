@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.anatomy.limits import hold
 from osteon.scene.axes import to_blender
 from osteon.scene.body import add_body
 from osteon.scene.followers import follower_names
@@ -62,7 +63,7 @@ def test_a_scaled_and_turned_armature_takes_them_along(context, body, betas):
     made = add_body(context, body, betas)
     made.armature.scale = (1.7, 1.7, 1.7)
     made.armature.rotation_euler = (0.3, -0.4, 2.0)
-    q = np.clip(np.random.default_rng(4).uniform(-0.3, 0.6, 46), *body.limits.T)
+    q = hold(np.random.default_rng(4).uniform(-0.3, 0.6, 46), body.limits)
     set_pose(made.armature, q)
     context.view_layer.update()
     for name in NAMES:

@@ -17,7 +17,17 @@ from osteon.core.anatomy.limits import (
 from osteon.scene.axes import to_blender
 from osteon.scene.body import add_body
 from osteon.scene.followers import follower_names
-from osteon.scene.rig import LIMITS, MECHANISM, SHARED_LIMITS, channels, get_pose, is_rig, set_pose, widen_limits
+from osteon.scene.rig import (
+    LIMITS,
+    MECHANISM,
+    SHARED_LIMITS,
+    channels,
+    displayed_ranges,
+    get_pose,
+    is_rig,
+    set_pose,
+    widen_limits,
+)
 
 INSIDE, OUTSIDE = 200, 20
 POSITION = 1e-4  # metres
@@ -148,6 +158,10 @@ def test_angles_share_their_limits(context, body):
             context.view_layer.update()
             found.append(shown_matrices(armature))
             assert np.allclose(get_pose(armature)[0], angles)  # the channels stay as the user left them
+            for bone in armature.pose.bones:
+                for channel, ends in zip(channels(bone), displayed_ranges(bone), strict=True):
+                    k = channel.parameter
+                    assert ends is None or muted or abs(np.clip(q[k], *ends) - hold(q, body.limits)[k]) < 1e-3
         assert np.abs(found[0] - found[1]).max() < 1e-3  # the root of what is hardly left is not exact
 
 
