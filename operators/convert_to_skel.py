@@ -1,7 +1,7 @@
 """Converts a SMPL, STAR or open-smpl mesh, still or moving, to a SKEL body that lies in it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Generator
 from pathlib import PurePath
 from typing import Any
 
@@ -68,7 +68,7 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         column.prop(self, "frame_start")
         column.prop(self, "frame_end")
 
-    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+    def read(self, context: bpy.types.Context) -> Generator[float, None, None]:
         from ..scene.surfaces import surfaces
 
         self._set_range(context.scene)
@@ -89,12 +89,15 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
                 )
             return vertices
 
-        skin = surfaces(context, source, self._frames.tolist(), recognise, progress)
+        self._skin = yield from surfaces(context, source, self._frames.tolist(), recognise)
         scale = np.abs(source.matrix_world.to_scale())
         if scale.max() > _UNEVEN * scale.min():
             self._notes.append("the mesh is scaled unevenly")
-        if all(np.abs(points - skin[0]).max() < _STILL for points in skin):
-            skin, self._frames = skin[:1], None
+        if all(np.abs(points - self._skin[0]).max() < _STILL for points in self._skin):
+            self._skin, self._frames = self._skin[:1], None
+
+    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
+        skin, self._skin = self._skin, None  # large, and not needed any more
         return "fit_surface", {"skin": skin, "body": self._body, "smoothness": self.smoothness}
 
     def _recognised(

@@ -1,6 +1,5 @@
 """Turns a photo into the rigged bodies of the people in it, seen by the photo's camera."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class OSTEON_OT_image_to_skeleton(LongWork, bpy.types.Operator):
         self.layout.prop(self, "body")
         self.layout.prop(self, "max_people")
 
-    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
         path = bpy.path.abspath(self.filepath)
         arguments = {
             "body": body_file(context, self.body),

@@ -1,6 +1,5 @@
 """Reads a motion file into a keyed body: SKEL's as it is, SMPL's and AMASS' converted."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ class OSTEON_OT_import_motion(LongWork, bpy.types.Operator):
         for name in ("body", "up", "set_rate", "smoothness"):
             self.layout.prop(self, name)
 
-    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
+    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
         from ..core.bodies.load import OPEN_BODIES
         from ..core.exchange.motion_files import load_motion
 

@@ -1,7 +1,7 @@
 """Long work from an operator: in the window a worker process with progress and cancel, in the background at once."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,16 +19,50 @@ _EVERY = 0.1  # seconds
 
 
 class Work:
-    """The work under way, for the panel to show and to cancel."""
+    """The work under way, for the panel to show and to cancel: what it needs is read from the file, then a worker has it."""
 
-    def __init__(self, title: str, worker: jobs.Worker) -> None:
+    def __init__(self, title: str, reading: Generator[float, None, None], begin: Callable[[], jobs.Worker]) -> None:
+        """reading: yields the share that is read, its first step is taken at once; begin: starts the worker after the last."""
         self.title = title
-        self.worker = worker
-        self.state = worker.poll()
+        self.worker: jobs.Worker | None = None
+        self.state = jobs.State(False, 0.0, "Reading frames")
+        self._reading, self._begin = reading, begin
+        self.advance()
 
     @property
     def text(self) -> str:
         return f"{self.state.text}, {self.state.fraction:.0%}"
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the user may change nothing in the file yet."""
+        return self.worker is None and not self.state.done
+
+    def advance(self) -> bool:
+        """Reads on, or looks how far the worker is; whether that has changed."""
+        before = self.state
+        if self.is_reading:
+            share = next(self._reading, None)
+            if share is None:
+                self.worker = self._begin()
+            else:
+                self.state = self.state._replace(fraction=share)
+        if self.worker is not None:
+            self.state = self.worker.poll()
+        return self.state != before
+
+    def cancel(self) -> None:
+        """Stops it at once; the file is as it was. Safe at any time."""
+        self._reading.close()
+        if self.worker is not None:
+            self.worker.cancel()
+        self.state = self.state._replace(done=True)
+
+    def result(self) -> Any:
+        """What the worker found, when it is done; raises what the work failed with, `Cancelled` among it."""
+        if self.worker is None:
+            raise Cancelled
+        return self.worker.result()
 
 
 _current: Work | None = None
@@ -43,7 +77,7 @@ def cancel_current() -> None:
     """Stops the work under way, if there is any."""
     global _current
     if _current is not None:
-        _current.worker.cancel()
+        _current.cancel()
         _current = None
 
 
@@ -61,11 +95,15 @@ class LongWork:
             return False
         return True
 
-    def job(self, context: bpy.types.Context, progress: Callable[[float], None]) -> tuple[str, dict[str, Any]]:
-        """The name of the job and its arguments. Changes nothing in the file; may raise `OsteonError`.
+    def read(self, context: bpy.types.Context) -> Generator[float, None, None]:
+        """Reads from the file what the job needs and takes long; yields the share that is done a few times a second.
 
-        progress: takes the share that is done of what takes long to read
+        Changes nothing in the file, and whenever it yields all is as it was; may raise `OsteonError`.
         """
+        yield from ()
+
+    def job(self, context: bpy.types.Context) -> tuple[str, dict[str, Any]]:
+        """The name of the job and its arguments, after `read`. Changes nothing in the file; may raise `OsteonError`."""
         raise NotImplementedError
 
     def apply(self, context: bpy.types.Context, result: Any) -> str:
@@ -91,8 +129,9 @@ class LongWork:
     def _execute(self, context: bpy.types.Context) -> set[str]:
         self._scene = context.scene.name
         with _shown_at_the_cursor(context) as progress:
-            job = self.job(context, progress)
-            result = jobs.run(*job, lambda fraction, text: progress(fraction))
+            for share in self.read(context):
+                progress(share)
+            result = jobs.run(*self.job(context), lambda fraction, text: progress(fraction))
         return self._finish(context, result)
 
     def start(self, context: bpy.types.Context) -> set[str]:
@@ -105,9 +144,7 @@ class LongWork:
             self.report({"ERROR"}, f"{_current.title} is still at work: wait for it or cancel it first.")
             return {"CANCELLED"}
         self._scene = context.scene.name
-        with _shown_at_the_cursor(context) as progress:
-            name, arguments = self.job(context, progress)
-        self._work = _current = Work(self.bl_label, jobs.start(name, arguments))
+        self._work = _current = Work(self.bl_label, self.read(context), lambda: jobs.start(*self.job(context)))
         self._timer = context.window_manager.event_timer_add(_EVERY, window=context.window)
         context.window_manager.modal_handler_add(self)
         _show(context, self._work)
@@ -117,23 +154,25 @@ class LongWork:
         return reporting(self, self._modal, context, event)
 
     def _modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        work = self._work
         if event.type == "ESC" and event.value == "PRESS":
-            self._work.worker.cancel()
+            work.cancel()
         elif event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        state = self._work.worker.poll()
-        if state != self._work.state:
-            self._work.state = state
-            _show(context, self._work)
-        if not state.done or _is_dragging(context):
-            return {"PASS_THROUGH"}
+            return {"RUNNING_MODAL"} if work.is_reading else {"PASS_THROUGH"}
+        ended = True
         try:
-            return self._finish(context, self._work.worker.result())
+            if work.advance():
+                _show(context, work)
+            if not work.state.done or _is_dragging(context):
+                ended = False
+                return {"PASS_THROUGH"}
+            return self._finish(context, work.result())
         except Cancelled:
             self.report({"INFO"}, f"{self.bl_label} cancelled")
             return {"CANCELLED"}
         finally:
-            self._clear(context)
+            if ended:
+                self._clear(context)
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender when it ends the operator itself: another file is opened, the window closes."""
@@ -148,7 +187,7 @@ class LongWork:
 
     def _clear(self, context: bpy.types.Context) -> None:
         global _current
-        self._work.worker.cancel()
+        self._work.cancel()
         if _current is self._work:
             _current = None
         if self._timer is not None:

@@ -1,12 +1,15 @@
 """Meshes of the scene as core's surfaces: as they are shown, in the world, over time."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 
 import bpy
 import numpy as np
 
 from ..core.errors import InputError
 from .axes import from_blender
+
+EVERY = 0.2  # seconds between looks at whether to go on
 
 # Modifiers that make a body move, without which it would be another one.
 _MOVING = {"ARMATURE", "LATTICE", "MESH_CACHE", "MESH_DEFORM", "MESH_SEQUENCE_CACHE", "SURFACE_DEFORM"}
@@ -32,19 +35,17 @@ def surfaces(
     obj: bpy.types.Object,
     frames: Sequence[int],
     recognise: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> np.ndarray:
+) -> Generator[float, None, np.ndarray]:
     """Some vertices of a mesh object, with all that shapes it, on F frames of the scene.
 
-    The scene is on the frame where it was when this returns. It does not leave it when that is the only one asked for, so
-    that what has no keys counts too.
+    Yields the share of frames that are read, a few times a second. Then, and when this returns or is closed, the scene is on
+    the frame where it was. It does not leave it when that is the only one asked for, so that what has no keys counts too.
 
     Parameters
     ----------
     frames: rising
     recognise: which vertices (N,), of the mesh's points (V, 3) in metres and core's axes and its triangles (T, 3); asked
         once, on the first frame on which all points are finite
-    progress: called with the share of frames that are done
 
     Returns
     -------
@@ -62,9 +63,13 @@ def surfaces(
     stays = list(frames) == [now]
     _check_shown(obj)
     found = vertices = None
+    since = time.monotonic()
     try:
         for i, frame in enumerate(frames):
-            progress(i / len(frames))
+            if time.monotonic() - since > EVERY:
+                scene.frame_set(now, subframe=between)
+                yield i / len(frames)
+                since = time.monotonic()
             if not stays:
                 scene.frame_set(frame)
             evaluated = obj.evaluated_get(context.evaluated_depsgraph_get())

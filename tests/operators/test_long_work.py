@@ -26,7 +26,7 @@ class Operator(long_work.LongWork):
     def report(self, kinds, text):
         self.reports.append((*kinds, text))
 
-    def job(self, context, progress):
+    def job(self, context):
         return "work_for_test:work", self.arguments
 
     def apply(self, context, result):
@@ -119,6 +119,58 @@ def test_cancel_button(job, window):
     assert not bpy.ops.osteon.cancel_job.poll()
 
 
+class Reader(Operator):
+    """Reads ten frames, a step for each."""
+
+    closed = read_frames = 0
+
+    def read(self, context):
+        try:
+            for frame in range(10):
+                if frame == self.arguments.get("bad"):
+                    raise errors.InputError("Frame 3 has other vertices.")
+                self.read_frames += 1
+                yield frame / 10
+        finally:
+            self.closed += 1
+
+
+def test_what_takes_long_to_read_is_shown_and_then_worked_on(job, window):
+    job(QUICK)
+    operator = Reader({"a": 1})
+    assert operator.start(window) == {"RUNNING_MODAL"}
+    assert operator.modal(window, MOVE) == {"RUNNING_MODAL"}  # nobody changes the file meanwhile
+    assert (operator.read_frames, long_work.current().worker) == (1, None)
+    assert tick_until(operator, window, ended) == {"FINISHED"}
+    assert "Reading frames, 90%" in window.shown
+    assert (operator.read_frames, operator.closed, operator.applied) == (10, 1, [{"a": 1}])
+    assert (window.window_manager.timers, long_work.current()) == (0, None)
+
+
+@pytest.mark.parametrize("way", ["escape", "button"])
+def test_reading_is_cancelled(job, window, way):
+    job(QUICK)
+    operator = Reader()
+    operator.start(window)
+    operator.modal(window, TICK)
+    if way == "button":
+        bpy.ops.osteon.cancel_job()
+    assert operator.modal(window, ESC if way == "escape" else TICK) == {"CANCELLED"}
+    assert operator.reports == [("INFO", "Test cancelled")]
+    assert (operator.read_frames, operator.closed, operator.applied) == (2, 1, [])
+    assert (window.window_manager.timers, long_work.current()) == (0, None)
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+def test_what_cannot_be_read_ends_the_work(job, window, bad):
+    operator = Reader({"bad": bad})
+    if operator.start(window) == {"RUNNING_MODAL"}:
+        assert tick_until(operator, window, ended) == {"CANCELLED"}
+    assert operator.reports == [("ERROR", "Frame 3 has other vertices.")]
+    assert operator.read_frames == bad
+    assert (window.window_manager.timers, long_work.current()) == (0, None)
+
+
 def test_another_file_ends_the_work(job, window):
     job(SLEEP)
     operator = Operator()
@@ -188,7 +240,7 @@ def test_one_work_at_a_time(job, window):
 
 
 def test_nothing_starts_when_the_arguments_are_wrong(window):
-    def fail(context, progress):
+    def fail(context):
         raise errors.FileError("No file.")
 
     operator = Operator()

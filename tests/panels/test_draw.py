@@ -92,7 +92,7 @@ def test_other_bodies_have_no_fit(context):
 def test_work_is_shown_where_it_was_started(monkeypatch):
     worker = SimpleNamespace(poll=lambda: SimpleNamespace(done=False, fraction=0.25, text="pose"))
     assert drawn(main.OSTEON_PT_convert) == [("osteon.convert_to_skel",), ("osteon.import_motion",)]
-    monkeypatch.setattr(long_work, "_current", long_work.Work("Convert to SKEL", worker))
+    monkeypatch.setattr(long_work, "_current", long_work.Work("Convert to SKEL", iter(()), lambda: worker))
     assert drawn(main.OSTEON_PT_convert) == ["pose, 25%", ("osteon.cancel_job",), ("osteon.import_motion",)]
     assert drawn(main.OSTEON_PT_photo) == [("osteon.image_to_skeleton",)]
     monkeypatch.undo()
