@@ -5,6 +5,7 @@ import pytest
 import torch
 from osteon.core import cli
 from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.anatomy.limits import within
 from osteon.core.bodies.load import load_body
 from osteon.core.learning.report import report, sampling, sites
 from osteon.core.learning.report.tables import Table, as_markdown, as_text
@@ -33,8 +34,7 @@ def test_random_poses_keep_limits_and_distance(body):
     poses, shapes, rejected = sampling.random_poses(body, 5, seed=3)
     assert poses.shape == (5, 46)
     assert np.abs(shapes).max() <= sampling.BETA_BOUND
-    low, high = body.limits.T
-    assert ((poses >= low) & (poses <= high)).all()
+    assert within(poses, body.limits).all()
     assert (poses[:, :3] == 0).all()  # the root stays
     assert 0 <= rejected < 0.95
     starts, ends = sampling.capsule_ends(body, body(torch.tensor(poses), torch.tensor(shapes), skin=False))

@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
 from osteon.core.learning.inside import Skin
+from osteon.core.learning.skel import cover, skinning
 from osteon.core.learning.skel.cover import MARGIN, Neighbourhood, covered, push
 from osteon.core.learning.skel.skinning import Posed, blended, corrected, pose_features
 from scipy.spatial.transform import Rotation
@@ -49,14 +50,18 @@ def test_skin_gives_way_to_a_bone_that_comes_out():
     assert moved.argmax() == top
 
 
-def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there():
+def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there(monkeypatch):
     angles = np.linspace(0, 1.5, 16)
-    turns = np.tile(np.eye(3), (len(angles), len(JOINT_NAMES), 1, 1))
-    turns[:, JOINT_INDEX["thorax"]] = Rotation.from_rotvec(angles[:, None] * [1.0, 0, 0]).as_matrix()
+
+    def features(angles: np.ndarray) -> np.ndarray:
+        turns = np.tile(np.eye(3), (len(angles), len(JOINT_NAMES), 1, 1))
+        turns[:, JOINT_INDEX["thorax"]] = Rotation.from_rotvec(angles[:, None] * [1.0, 0, 0]).as_matrix()
+        return pose_features(turns)
+
     # A bone under the top comes up as the joint bends, to 5 mm outside; one under the bottom stays where it is.
     height = 0.09 + 0.015 * np.sin(angles)
     bones = np.array([[[0, 0, h], [0, 0, -0.09]] for h in (0.09, *height)])
-    sample = posed(bones, pose_features(turns))
+    sample = posed(bones, features(angles))
     weights = np.zeros((len(SKIN), len(JOINT_NAMES)))
     weights[:, JOINT_INDEX["thorax"]] = 1
     across = np.argmin(np.linalg.norm(SKIN[:, None] - SKIN * [-1, 1, 1], axis=2), 1)
@@ -67,11 +72,19 @@ def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there():
         return np.array([Skin(s, FACES).depth(b) for s, b in zip(skin, sample.bones, strict=True)])
 
     nothing = np.zeros((len(SKIN), 3, 207))
-    before, after = (
-        depths(nothing),
-        depths(covered(lambda turn: [sample], sample.features, weights, nothing, FACES, across)),
-    )
+    posedirs = covered(lambda turn: [sample], sample.features, sample.features[:1], weights, nothing, FACES, across)
+    before, after = depths(nothing), depths(posedirs)
     assert before[:, 0].min() < -0.004
     assert after[:, 0].min() > -0.0005
     assert np.abs(after[:, 1] - before[:, 1]).max() < 1e-6
     assert abs(after[0, 0] - before[0, 0]) < 0.001
+    # What usual poses are asked to keep they keep the more.
+    usual = sample.features[8:9]
+    monkeypatch.setattr(cover, "ROUNDS", 1)
+    monkeypatch.setattr(skinning, "LEAST", 0.0)  # what is left out of so few features would be seen
+    moved = []
+    for firmness in (0.0, 30.0, 1e5):
+        monkeypatch.setattr(cover, "HELD", firmness)
+        held = covered(lambda turn: [sample], sample.features, usual, weights, nothing, FACES, across)
+        moved.append(np.linalg.norm(held @ usual[0], axis=1).max())
+    assert moved[0] > 1.1 * moved[1] > 20 * moved[2], moved
