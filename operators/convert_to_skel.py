@@ -80,7 +80,7 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         self._frames = np.arange(self.frame_start, self.frame_end + 1)
 
         def recognise(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-            self._body, vertices = self._recognised(context, points, triangles)
+            self._body, vertices = self._recognised(context, source, points, triangles)
             size = np.ptp(points[vertices], axis=0).max()
             if not _SMALLEST < size < _LARGEST:
                 raise InputError(
@@ -101,14 +101,14 @@ class OSTEON_OT_convert_to_skel(LongWork, bpy.types.Operator):
         return "fit_surface", {"skin": skin, "body": self._body, "smoothness": self.smoothness}
 
     def _recognised(
-        self, context: bpy.types.Context, points: np.ndarray, triangles: np.ndarray
+        self, context: bpy.types.Context, source: bpy.types.Object, points: np.ndarray, triangles: np.ndarray
     ) -> tuple[str, np.ndarray]:
         """The body whose skin the mesh is, as `load_skel` takes it, and for each of its vertices the mesh's."""
         from ..core.bodies.load import LICENSED, load_skel
         from ..core.bodies.topology import match_topology, part_sizes
         from ..scene.surfaces import rebuilding
 
-        source, sizes = context.object, part_sizes(points, triangles)
+        sizes = part_sizes(points, triangles)
         counts = [*sizes, len(source.data.vertices)]
         if _SMPLX_VERTICES in counts:
             raise InputError(

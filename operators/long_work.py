@@ -52,7 +52,7 @@ class Work:
         return self.state != before
 
     def cancel(self) -> None:
-        """Stops it at once; the file is as it was. Safe at any time."""
+        """Stops it at once; the file is as it was. Safe at any time but within a step of reading."""
         self._reading.close()
         if self.worker is not None:
             self.worker.cancel()
@@ -98,7 +98,7 @@ class LongWork:
     def read(self, context: bpy.types.Context) -> Generator[float, None, None]:
         """Reads from the file what the job needs and takes long; yields the share that is done a few times a second.
 
-        Changes nothing in the file, and whenever it yields all is as it was; may raise `OsteonError`.
+        When it ends or is closed all in the file is as it was; may raise `OsteonError`.
         """
         yield from ()
 

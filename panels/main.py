@@ -58,7 +58,8 @@ def _draw_long_work(layout: bpy.types.UILayout, operator: type[bpy.types.Operato
         row.operator(operator.bl_idname, icon=icon)
         return
     row.progress(factor=work.state.fraction, text=work.text)
-    row.operator("osteon.cancel_job", text="", icon="X")
+    if not work.is_reading:  # Esc then, since clicks get nowhere
+        row.operator("osteon.cancel_job", text="", icon="X")
 
 
 class OSTEON_PT_skeleton(_Panel, bpy.types.Panel):

@@ -76,8 +76,8 @@ def drive_displayed_angles(
         reach = ""
         if before:
             sources["s"] = f'{bone}.constraints["{SHARED_LIMITS}"].enabled'
-            # Where nothing is left, rounding shall not leave a thousandth of a limit; where they share nothing, all is left.
-            reach = f"*sqrt(min(1,max(0,{TOGETHER**2 - len(before) * ROUNDING + 9:.6f}-9*s{taken})))"
+            # Where nothing is left, rounding shall not leave a thousandth of a limit.
+            reach = f"*sqrt(min(1,max(0,{TOGETHER**2 - len(before) * ROUNDING:.6f}-s*({taken}))))"
         expression = f"{channel.sign:.0f}*(x+u*o*i*(min(max(x,l{reach}),h{reach})-x))"  # 255 characters at most
         parameter = POSE_NAMES[channel.parameter]
         owner[parameter] = 0.0
@@ -88,7 +88,7 @@ def drive_displayed_angles(
         if bone_name in COUPLED:
             before[variable] = found[-1]
             low, high = limits()[channel.parameter]
-            taken += f"-pow(max({variable}/{low:.6f},{variable}/{high:.6f}),2)"
+            taken += f"{'+' if taken else ''}pow(max({variable}/{low:.6f},{variable}/{high:.6f}),2)"
     return found
 
 

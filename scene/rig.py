@@ -322,18 +322,20 @@ def displayed_ranges(bone: bpy.types.PoseBone) -> list[tuple[float, float] | Non
     """
     limit = bone.constraints.get(LIMITS)
     shares = SHARED_LIMITS in bone.constraints and bone.constraints[SHARED_LIMITS].enabled
+    standard = limits()
     left = TOGETHER**2
     found: list[tuple[float, float] | None] = []
     for channel in channels(bone):
-        letter = "xyz"[channel.axis]
+        angle, letter = channel.sign * bone.rotation_euler[channel.axis], "xyz"[channel.axis]
         if limit is None or not getattr(limit, f"use_limit_{letter}"):
             found.append(None)
-            continue
-        low, high = sorted(channel.sign * getattr(limit, f"{end}_{letter}") for end in ("min", "max"))
-        reach = math.sqrt(min(1.0, left)) if shares else 1.0
-        found.append((reach * low, reach * high))
-        angle = min(max(channel.sign * bone.rotation_euler[channel.axis], reach * low), reach * high)
-        if shares:
+        else:
+            reach = math.sqrt(min(1.0, left)) if shares else 1.0
+            low, high = sorted(reach * channel.sign * getattr(limit, f"{end}_{letter}") for end in ("min", "max"))
+            found.append((low, high))
+            angle = min(max(angle, low), high)
+        if shares:  # of the standard limits, as in the drivers
+            low, high = standard[channel.parameter]
             left = max(left - max(angle / low, angle / high) ** 2, 0.0)
     return found
 

@@ -38,8 +38,9 @@ def surfaces(
 ) -> Generator[float, None, np.ndarray]:
     """Some vertices of a mesh object, with all that shapes it, on F frames of the scene.
 
-    Yields the share of frames that are read, a few times a second. Then, and when this returns or is closed, the scene is on
-    the frame where it was. It does not leave it when that is the only one asked for, so that what has no keys counts too.
+    Yields the share of frames that are read, a few times a second. The scene goes through the frames one by one, as
+    simulations want it, and is on the frame where it was when this returns or is closed. It does not leave it when that is
+    the only one asked for, so that what has no keys counts too.
 
     Parameters
     ----------
@@ -67,7 +68,6 @@ def surfaces(
     try:
         for i, frame in enumerate(frames):
             if time.monotonic() - since > EVERY:
-                scene.frame_set(now, subframe=between)
                 yield i / len(frames)
                 since = time.monotonic()
             if not stays:

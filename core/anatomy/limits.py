@@ -32,6 +32,7 @@ _FREE = (-math.inf, math.inf)
 
 COUPLED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
 TOGETHER = math.hypot(1, 44 / 80)
+ROUNDING = 1e-6  # radians and shares by which single precision may pass a limit
 
 # Degrees, right side and midline. The left side follows from the mirror below.
 _RECOMMENDED = {
@@ -142,9 +143,12 @@ def limits(table: str = "recommended") -> np.ndarray:
 
 
 def within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """(...,) whether poses q (..., 46) keep limits (46, 2), each angle its own and `COUPLED` joints theirs together."""
+    """(...,) whether poses q (..., 46) keep limits (46, 2), each angle its own and `COUPLED` joints theirs together.
+
+    Zero must be inside the limits of `COUPLED` joints, here and below; of the official table's scapulae it is not.
+    """
     low, high = ranges.T
-    return ((q >= low) & (q <= high)).all(-1) & coupled_within(q, ranges).all(-1)
+    return ((q >= low - ROUNDING) & (q <= high + ROUNDING)).all(-1) & coupled_within(q, ranges).all(-1)
 
 
 def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
@@ -152,8 +156,8 @@ def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     slices = [pose_slice(JOINT_INDEX[joint]) for joint in COUPLED]
     return np.stack(
         [
-            ((q[..., own] >= ranges[own, 0]) & (q[..., own] <= ranges[own, 1])).all(-1)
-            & (_share(q[..., own], ranges[own]) <= TOGETHER)
+            ((q[..., own] >= ranges[own, 0] - ROUNDING) & (q[..., own] <= ranges[own, 1] + ROUNDING)).all(-1)
+            & (_share(q[..., own], ranges[own]) <= TOGETHER + ROUNDING)
             for own in slices
         ],
         -1,
@@ -188,4 +192,5 @@ def uniform(ranges: np.ndarray, count: int, generator: np.random.Generator) -> n
 def _share(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     """(...,) the root of the sum of squares of angles q (..., n) as shares of their limits (n, 2), zero being inside."""
     low, high = ranges.T
+    assert (np.sign(ranges) == [-1, 1]).all()
     return np.linalg.norm(np.maximum(q / low, q / high), axis=-1)

@@ -2,6 +2,7 @@
 
 import bpy
 import numpy as np
+import pytest
 import torch
 from mathutils import Vector
 from osteon.core.anatomy.joints import JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
@@ -165,21 +166,54 @@ def test_angles_share_their_limits(context, body):
         assert np.abs(found[0] - found[1]).max() < 1e-3  # the root of what is hardly left is not exact
 
 
-def test_poses_beyond_what_angles_share_are_shown_as_they_are(context, body):
+@pytest.mark.parametrize(
+    ("joint", "degrees"),
+    [("head", (45, 54, 73)), ("thorax", (65, -20, 5)), ("scapula_r", (-36, -12, 5)), ("scapula_l", (3, -23, 12))],
+)
+def test_poses_beyond_what_angles_share_are_shown_as_they_are(context, body, joint, degrees):
+    """The first only beyond what they share, the others beyond their own limits, too."""
     armature = add_body(context, body).armature
     q = np.zeros(len(POSE_NAMES))
-    q[pose_slice(JOINT_NAMES.index("head"))] = 0.9 * body.limits[pose_slice(JOINT_NAMES.index("head")), 1]
+    q[pose_slice(JOINT_NAMES.index(joint))] = np.radians(degrees)
     widen_limits(armature, q[None])
     set_pose(armature, q)
     context.view_layer.update()
     joints = body(torch.tensor(q)[None], skin=False).joints[0].numpy()
     assert np.abs(shown_matrices(armature)[:, :3, 3] - to_blender(joints)).max() < POSITION
-    sharing = [
+    sharing = {
         bone.name
         for bone in armature.pose.bones
         if SHARED_LIMITS in bone.constraints and bone.constraints[SHARED_LIMITS].enabled
-    ]
-    assert sharing == ["lumbar_body", "thorax", "scapula_r", "scapula_l"]  # joints that stay within go on
+    }
+    assert sharing == {*COUPLED} - {joint}  # joints that stay within go on
+
+
+@pytest.mark.parametrize("change", ["none", "smaller", "zero", "away", "free", "muted"])
+def test_the_ranges_of_the_panel_are_those_of_the_rig(context, body, change):
+    """Also where the user has changed a limit: what is shared is shared in parts of the limits that a rig is made with."""
+    armature = add_body(context, body).armature
+    head = armature.pose.bones["head"]
+    limit, (_, extension, _) = head.constraints[LIMITS], channels(head)
+    letter = "xyz"[extension.axis]
+    if change == "free":
+        setattr(limit, f"use_limit_{letter}", False)
+    if change == "muted":
+        head.constraints[SHARED_LIMITS].mute = True
+    low, high = {"smaller": (-30, 30), "zero": (-59, 0), "away": (10, 59)}.get(change, (-59, 59))
+    for end, angle in zip(
+        ("min", "max"), np.radians(sorted((extension.sign * low, extension.sign * high))), strict=True
+    ):
+        setattr(limit, f"{end}_{letter}", angle)
+    q = np.zeros(len(POSE_NAMES))
+    q[pose_slice(JOINT_NAMES.index("head"))] = np.radians((20, -50, 79))
+    set_pose(armature, q)
+    context.view_layer.update()
+    hidden = armature.pose.bones[MECHANISM + "head"]
+    for channel, ends in zip(channels(head), displayed_ranges(head), strict=True):
+        angle = q[channel.parameter]
+        assert (ends is None) == (change == "free" and channel == extension)
+        shown = angle if ends is None else np.clip(angle, *ends)
+        assert abs(hidden[POSE_NAMES[channel.parameter]] - shown) < 1e-4
 
 
 def test_bones_are_the_joints(context, body):

@@ -40,7 +40,8 @@ def covered(
     """Correctives (N, 3, 207) with which posed skins cover their bones, from those that do not yet.
 
     posed: people in poses, new ones for each round from 0: what correctives learn from one they must keep in the next
-    features: (S, 207) of the poses that the correctives were learned from; usual: (U, 207) of poses that they must fit
+    features: (S, 207) of the poses that the correctives were learned from; usual: (U, 207) of poses in which
+        they shall change little
     weights: (N, 24); faces: (F, 3); mirror: (N,) the other side's vertex of each
     """
     groups = list(feature_groups(weights, features))
@@ -53,7 +54,7 @@ def covered(
         there = np.concatenate([person.features for person in people])
         worst = np.linalg.norm(asked, axis=2).max(1)
         log.info(
-            "cover, round %d: %.1f mm of skin lacking at worst, %.1f in a usual pose",
+            "cover, round %d: %.1f mm of skin lacking at worst, %.1f in the middle pose",
             k, worst.max() * 1e3, np.median(worst) * 1e3,
         )  # fmt: skip
         # What one side is asked in a pose, the other is asked in the mirrored one.

@@ -20,7 +20,7 @@ from ..report.sampling import capsule_ends, capsule_radii, overlap
 from .posing import AnnyRig
 
 N_JOINTS = len(JOINT_NAMES)
-FULL = 0.75  # share of the poses that go all the way to the limits
+FULL = 0.75  # share of the other poses that go all the way to the limits
 # Share of the poses in which people mostly are: arms hanging (degrees, and how much they vary), all other angles near zero.
 USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}

@@ -4,6 +4,9 @@ import functools
 
 import numpy as np
 import pytest
+import torch
+from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
+from osteon.core.anatomy.limits import within
 from osteon.core.bodies.load import load_body
 from osteon.core.learning.skel import held_out, learned, skinning
 from osteon.core.learning.skel.people import BODIES, People, sources
@@ -44,6 +47,20 @@ def test_a_mirrored_pose_has_mirrored_correctives():
 @functools.cache
 def people():
     return People(sources())
+
+
+def test_usual_poses_have_arms_hanging():
+    body = load_body("open-neutral")
+    q = skinning.usual_poses(body, 60, np.random.default_rng(4))
+    assert q.shape == (60, 46)
+    assert within(q, body.limits).all()
+    arms = np.degrees(q[:, [POSE_INDEX["shoulder_r_x"], POSE_INDEX["shoulder_l_x"]]]) * [1, -1]
+    assert ((arms > 25) & (arms < 110)).all()
+    hands = body(torch.tensor(q), skin=False).joints[:, [JOINT_INDEX["hand_r"], JOINT_INDEX["hand_l"]]].numpy()
+    shoulders = (
+        body(torch.tensor(q), skin=False).joints[:, [JOINT_INDEX["humerus_r"], JOINT_INDEX["humerus_l"]]].numpy()
+    )
+    assert (hands[..., 1] < shoulders[..., 1]).mean() > 0.97
 
 
 @pytest.mark.slow
