@@ -147,8 +147,7 @@ def within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
 
     Zero must be inside the limits of `COUPLED` joints, here and below; of the official table's scapulae it is not.
     """
-    low, high = ranges.T
-    return ((q >= low - ROUNDING) & (q <= high + ROUNDING)).all(-1) & coupled_within(q, ranges).all(-1)
+    return _alone(q, ranges).all(-1) & coupled_within(q, ranges).all(-1)
 
 
 def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
@@ -156,12 +155,17 @@ def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     slices = [pose_slice(JOINT_INDEX[joint]) for joint in COUPLED]
     return np.stack(
         [
-            ((q[..., own] >= ranges[own, 0] - ROUNDING) & (q[..., own] <= ranges[own, 1] + ROUNDING)).all(-1)
-            & (_share(q[..., own], ranges[own]) <= TOGETHER + ROUNDING)
+            _alone(q[..., own], ranges[own]).all(-1) & (_share(q[..., own], ranges[own]) <= TOGETHER + ROUNDING)
             for own in slices
         ],
         -1,
     )
+
+
+def _alone(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """(..., n) which of the angles q (..., n) keep their own limits (n, 2)."""
+    low, high = ranges.T
+    return (q >= low - ROUNDING) & (q <= high + ROUNDING)
 
 
 def hold(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:

@@ -80,14 +80,23 @@ def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndar
     while len(poses) < count:
         q = uniform(body.limits, 64, rng)
         betas = np.clip(rng.standard_normal((64, body.n_betas)), -BETA_BOUND, BETA_BOUND)
-        starts, ends = capsule_ends(body, body(torch.as_tensor(q), torch.as_tensor(betas), skin=False))
-        for k in range(64):
+        for k, apart in enumerate(limbs_apart(body, radii, q, betas)):
             if len(poses) < count:
                 drawn += 1
-                if overlap(starts[k], ends[k], radii).max() <= 0:
+                if apart:
                     poses.append(q[k])
                     shapes.append(betas[k])
     return np.array(poses), np.array(shapes), 1 - count / drawn
+
+
+def limbs_apart(body: Skel, radii: np.ndarray, q: np.ndarray, betas: np.ndarray | None = None) -> np.ndarray:
+    """(B,) in which of poses q (B, 46) no limb passes through the body; betas (B, 10), the mean body when None.
+
+    radii: as `capsule_radii` gives them
+    """
+    shape = None if betas is None else torch.as_tensor(betas)
+    starts, ends = capsule_ends(body, body(torch.as_tensor(q), shape, skin=False))
+    return np.array([overlap(start, end, radii).max() <= 0 for start, end in zip(starts, ends, strict=True)])
 
 
 def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:

@@ -80,7 +80,10 @@ def covered(
 
 
 class Neighbourhood:
-    """Which vertices of a skin (N, 3) are near to each other, and how near; which triangles (F, 3) each has."""
+    """Which vertices of a skin (N, 3) are near to each other, and how near; which triangles (F, 3) each has.
+
+    `smoothing` (N, N) takes of what vertices have half of their own and half of their neighbours'.
+    """
 
     def __init__(self, skin: np.ndarray, faces: np.ndarray) -> None:
         pairs = cKDTree(skin).query_pairs(2.5 * SPREAD, output_type="ndarray")

@@ -16,7 +16,7 @@ from ...anatomy.joints import JOINT_NAMES, PARENTS, POSE_INDEX
 from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, uniform
 from ...bodies.skel import SMPL_SOURCE, Skel
 from ...fitting.surface import fit_skel
-from ..report.sampling import capsule_ends, capsule_radii, overlap
+from ..report.sampling import capsule_radii, limbs_apart
 from .posing import AnnyRig
 
 N_JOINTS = len(JOINT_NAMES)
@@ -59,7 +59,8 @@ def random_poses(body: Skel, count: int, generator: np.random.Generator, usual: 
     radii = capsule_radii(body)
     while len(poses) < count:
         share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
-        poses += _apart(body, radii, share * uniform(body.limits, 2 * count, generator))
+        q = share * uniform(body.limits, 2 * count, generator)
+        poses += [*q[limbs_apart(body, radii, q)]]
     return np.array(poses[:count])
 
 
@@ -75,14 +76,9 @@ def usual_poses(body: Skel, count: int, generator: np.random.Generator) -> np.nd
             for side in (right, MIRROR_PERMUTATION[right]):
                 angle = np.radians(generator.normal(mean, spread, len(q)))
                 q[:, side] = angle if side == right else MIRROR_SIGNS[side] * angle
-        poses += _apart(body, radii, np.clip(q, low, high))
+        q = np.clip(q, low, high)
+        poses += [*q[limbs_apart(body, radii, q)]]
     return np.array(poses[:count])
-
-
-def _apart(body: Skel, radii: np.ndarray, q: np.ndarray) -> list[np.ndarray]:
-    """Those of poses (B, 46) in which no limb passes through the body; radii of its limbs' capsules."""
-    starts, ends = capsule_ends(body, body(torch.as_tensor(q), skin=False))
-    return [x for x, start, end in zip(q, starts, ends, strict=True) if overlap(start, end, radii).max() <= 0]
 
 
 def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:
