@@ -117,7 +117,7 @@ def _add_body(
         obj = bpy.data.objects.new(mesh.name, mesh)
         made.append(obj)
         add_weights(obj, weights, groups)
-        bind(obj, armature)
+        bind(obj, armature, rigid=suffix == "Bones" and body.data.part_shapedirs is not None)
         collection.objects.link(obj)
         meshes.append(obj)
     skin, bones = meshes

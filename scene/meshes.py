@@ -55,9 +55,12 @@ def add_parts(obj: bpy.types.Object, parts: np.ndarray, names: Sequence[str]) ->
             obj.vertex_groups.new(name=PART_PREFIX + name).add(members.tolist(), 1.0, "REPLACE")
 
 
-def bind(obj: bpy.types.Object, armature: bpy.types.Object) -> None:
-    """Parents a mesh to an armature that deforms it by plain linear blending, as the model does."""
+def bind(obj: bpy.types.Object, armature: bpy.types.Object, rigid: bool = False) -> None:
+    """Parents a mesh to an armature that deforms it as the model does: by plain linear blending.
+
+    rigid: by dual quaternions instead, as `core/bodies/followers.py` moves single bones between two joints
+    """
     obj.parent = armature
     modifier = obj.modifiers.new("Skeleton", "ARMATURE")
     modifier.object = armature
-    modifier.use_deform_preserve_volume = False
+    modifier.use_deform_preserve_volume = rigid

@@ -1,4 +1,4 @@
-"""Bones that are no joints of SKEL but move as in life: clavicles between thorax and scapula, patellae before the knee.
+"""Bones that are no joints of SKEL but move as in life: vertebrae between the spine's joints, clavicles, patellae.
 
 Transforms are (..., 3, 4), linear part and translation. Sides come as a dimension of 2, right before left.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .rotations import align, cross_matrix
+from .rotations import align, cross_matrix, rotation_less_identity
 
 # The landmarks of a clavicle's ends, on the bone of that side.
 CLAVICLE_ENDS = "clavicle_sternal_end", "clavicle_acromial_end"
@@ -33,6 +33,28 @@ def after(second: Tensor, first: Tensor) -> Tensor:
     """The transform (..., 3, 4) that applies `first`, then `second`."""
     product = second[..., :3] @ first
     return torch.cat([product[..., :3], product[..., 3:] + second[..., 3:]], -1)
+
+
+def partway(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """The rigid motions (..., 3, 4) that have come a share (..., 1) of the way from one to another: on their screw.
+
+    Dual quaternion linear blending (Kavan et al. 2008, "Geometric Skinning with Approximate Dual Quaternion Blending",
+    section 3), which is also how Blender blends where a modifier preserves volume: of an angle a it makes the b with
+    tan(b/2) = w sin(a/2) / (1 - w + w cos(a/2)), w the share. Within a degree of a half turn it loses its exactness; inside
+    the limits of SKEL's spine the most is 88 degrees.
+    """
+    back = first[..., :3].mT
+    turn, shift = back @ second[..., :3], (back @ (second[..., 3:] - first[..., 3:]))[..., 0]
+    # The quaternion of the turn, real part and vector.
+    real = (1 + turn.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)).clamp(min=1e-8).sqrt() / 2
+    vector = torch.stack([turn[..., i, j] - turn[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1) / (4 * real)
+    dual_real, dual = -(shift * vector).sum(-1, keepdim=True), real * shift + torch.linalg.cross(shift, vector)
+    real, vector = 1 - share + share * real, share * vector
+    square = real * real + (vector * vector).sum(-1, keepdim=True)
+    shift = (real * dual - dual_real * vector + torch.linalg.cross(vector, dual)) * share / square
+    turn = rotation_less_identity(torch.cat([vector, real], -1) / square.sqrt())
+    turn = turn + torch.eye(3, dtype=turn.dtype, device=turn.device)
+    return after(first, torch.cat([turn, shift[..., None]], -1))
 
 
 def clavicle_transforms(ends: Tensor, thorax: Tensor, scapulae: Tensor) -> Tensor:

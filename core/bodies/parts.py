@@ -18,6 +18,7 @@ from .followers import (
     along_path,
     clavicle_transforms,
     moved,
+    partway,
     patella_axes,
     patella_transforms,
 )
@@ -47,7 +48,13 @@ class Parts:
         self.joints = index(joints)
         self.template = tensor(template)
         self.shapedirs = tensor(shapedirs.reshape(-1, shapedirs.shape[-1]).T)
-        self.weights = tensor(data.bone_weights[first].toarray())
+        # The joint that each bone goes with, and of bones between two joints which two, and the share of the second.
+        weights = data.bone_weights[first].toarray()
+        nearest = np.argsort(-weights, 1, kind="stable")[:, :2]
+        between = np.flatnonzero(np.take_along_axis(weights, nearest, 1)[:, 1])
+        pairs = np.sort(nearest[between], 1)
+        self.carriers, self.between, self.pairs = index(nearest[:, 0]), index(between), index(pairs.T)
+        self.shares = tensor(weights[between, pairs[:, 1], None])
 
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
@@ -99,7 +106,10 @@ class Parts:
         skinning: (B, 24, 3, 4) what moves the joints' bodies
         pose: (B, 46) radians
         """
-        transforms = (self.weights @ skinning.flatten(2)).unflatten(2, (3, 4))
+        transforms = skinning[:, self.carriers]
+        if len(self.between):
+            on_the_way = partway(skinning[:, self.pairs[0]], skinning[:, self.pairs[1]], self.shares)
+            transforms = transforms.index_copy(1, self.between, on_the_way)
         if followers.clavicle_ends is not None and self.clavicles is not None:
             clavicles = clavicle_transforms(followers.clavicle_ends, skinning[:, _THORAX], skinning[:, _SCAPULAE])
             transforms = transforms.index_copy(1, self.clavicles, clavicles)

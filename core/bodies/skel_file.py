@@ -42,6 +42,7 @@ SMPL_SCALE_PAIRS = np.array(
 # Rows of joint, bone axis, and the joint whose scale along that axis is taken over.
 SMPL_SCALE_COPIES = np.array([(11, 0, 12)])
 SMPL_N_SKIN = 6890
+WEIGHT_SLACK = 1e-3  # by which shares of two joints may miss 1: files keep single precision
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class SkelData:
     parameter_mapping: np.ndarray = field(default_factory=lambda: np.arange(len(POSE_NAMES)))
     landmarks: dict[str, np.ndarray] = field(default_factory=dict)  # name -> ids of bone vertices
     # How the single bones grow, None in official files, where bones are scaled by their joint. A vertex x0, turned into
-    # the T pose about its joint J, stands at J + x0 + D[:, :3] x0 + D[:, 3] with D = part_shapedirs[part] @ betas.
+    # the T pose about its joint J, stands at J + x0 + D[:, :3] x0 + D[:, 3] with D = part_shapedirs[part] @ betas. Such a
+    # bone is never bent: its weights are of one joint, or of two, on the screw between which it moves (`followers.partway`).
     part_shapedirs: np.ndarray | None = None  # (P, 3, 4, 10)
     # Rows of knee angle and rotation of the patella, radians, and the way of its centre forward and up from where it is
     # at knee angle 0, metres for the mean body; None: patellae are carried by their weights.
@@ -189,6 +191,8 @@ def _check_parts(data: SkelData, path: Path) -> None:
         ids = np.flatnonzero(data.bone_parts == part)
         if len(np.unique(data.bone_labels[ids])) > 1 or (weights[ids] != weights[ids[:1]]).any():
             raise FileError(f"The vertices of the bone {name} in {path} do not move as one: joint or weights differ.")
+        if len(ids) and not _are_shares(weights[ids[0]]):
+            raise FileError(f"The bone {name} in {path} does not hang on one joint, or on two with shares that make 1.")
     if has_clavicle_ends(data.landmarks):
         for side in "rl":
             members = _members(data, f"clavicle_{side}", path)
@@ -202,6 +206,11 @@ def _check_parts(data: SkelData, path: Path) -> None:
             _members(data, f"patella_{side}", path)
         if len(data.patella_path) < 2 or (np.diff(data.patella_path[:, 0]) <= 0).any():
             raise FileError(f"The knee angles of osteon_patella_path in {path} do not increase.")
+
+
+def _are_shares(weights: np.ndarray) -> bool:
+    """Whether the weights (24,) of a bone are those of one joint or two, between which it moves."""
+    return np.count_nonzero(weights) <= 2 and bool((weights >= 0).all()) and abs(weights.sum() - 1) < WEIGHT_SLACK
 
 
 def _members(data: SkelData, part: str, path: Path) -> np.ndarray:

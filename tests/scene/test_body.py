@@ -157,7 +157,7 @@ def test_failure_leaves_nothing_behind(context, body, monkeypatch, step):
     context.view_layer.objects.active = empty
     before = data_blocks()
 
-    def fail(*arguments):
+    def fail(*arguments, **named):
         raise RuntimeError("on purpose")
 
     monkeypatch.setattr(scene_body, step, fail)

@@ -9,7 +9,7 @@ import torch
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.patella import patella_path, path_slopes
 from osteon.core.bodies.followers import along_path
-from osteon.core.bodies.skel import Skel
+from osteon.core.bodies.skel import Skel, SkelOutput
 from osteon.core.bodies.skel_file import read_skel, skel_from_content, write_skel
 from osteon.core.errors import FileError, InputError
 from scipy.interpolate import CubicHermiteSpline
@@ -44,17 +44,52 @@ def at_rest(data, betas: np.ndarray, joints: np.ndarray) -> np.ndarray:
     return joints[data.bone_labels] + x0 + np.einsum("nab,nb->na", D[:, :, :3], x0) + D[:, :, 3]
 
 
+def moved_from_rest(out: SkelOutput, joint: int) -> np.ndarray:
+    """(4, 4) what a joint does to points of the T pose of the first body."""
+    move = out.transforms[0, joint].numpy().copy()
+    move[:3, 3] -= move[:3, :3] @ out.rest.joints[0, joint].numpy()
+    return move
+
+
+def on_the_screw(first: np.ndarray, last: np.ndarray, share: float) -> np.ndarray:
+    """(4, 4) `first`, then as much of the screw motion from it to `last` as blended dual quaternions make.
+
+    Of an angle a and a way d along the axis these make b and d db/da, with tan(b/2) = w sin(a/2) / (1 - w + w cos(a/2)).
+    """
+    relative = np.linalg.inv(first) @ last
+    turn = Rotation.from_matrix(relative[:3, :3]).as_rotvec()
+    a = np.linalg.norm(turn)
+    if a < 1e-9:
+        return first
+    axis = turn / a
+    along = relative[:3, 3] @ axis
+    point = np.linalg.pinv(np.eye(3) - relative[:3, :3]) @ (relative[:3, 3] - along * axis)
+
+    def angle(a: float) -> float:
+        return 2 * np.arctan2(share * np.sin(a / 2), 1 - share + share * np.cos(a / 2))
+
+    part = np.eye(4)
+    part[:3, :3] = Rotation.from_rotvec(angle(a) * axis).as_matrix()
+    slope = (angle(a + 1e-5) - angle(a - 1e-5)) / 2e-5
+    part[:3, 3] = point - part[:3, :3] @ point + slope * along * axis
+    return first @ part
+
+
 def expected_bones(body: Skel, q, betas, trans) -> np.ndarray:
     data = body.data
     found = []
     for row in range(len(q)):
         out = body(q[row : row + 1], betas[row : row + 1], trans[row : row + 1], skin=False)
         joints, K = out.rest.joints[0].numpy(), out.rest.orientations[0].numpy()
-        G = out.transforms[0].numpy().copy()
-        G[:, :3, 3] -= np.einsum("jab,jb->ja", G[:, :3, :3], joints)
+        G = np.array([moved_from_rest(out, j) for j in range(len(joints))])
         rest = at_rest(data, betas[row].numpy(), joints)
-        blend = np.einsum("nj,jab->nab", data.bone_weights.toarray(), G)
-        posed = np.einsum("nab,nb->na", blend[:, :3, :3], rest) + blend[:, :3, 3]
+        posed = np.empty_like(rest)
+        for part in range(len(data.bone_part_names)):
+            ids = np.flatnonzero(data.bone_parts == part)
+            weights = data.bone_weights[ids[0]].toarray()[0]
+            first, last = np.flatnonzero(weights)[[0, -1]]
+            move = on_the_screw(G[first], G[last], weights[last] if last != first else 0.0)
+            posed[ids] = rest[ids] @ move[:3, :3].T + move[:3, 3]
         mean_rest = at_rest(data, np.zeros(10), body.template_joints)
         for side in "rl":
             of = {name: JOINT_INDEX[f"{name}_{side}"] for name in ("femur", "tibia", "scapula")}
@@ -141,11 +176,10 @@ def test_without_all_four_ends_clavicles_are_carried_by_their_weights(body):
     ids = body.bone_parts == body.bone_part_names.index("clavicle_r")
     rest = other(torch.zeros_like(q), betas, bones=True).bones[0, ids]
     out = other(q, betas, trans, bones=True)
-    places = []
-    for name in ("thorax", "scapula_r"):
-        j = JOINT_INDEX[name]
-        places.append((rest - out.rest.joints[0, j]) @ out.transforms[0, j, :3, :3].T + out.joints[0, j])
-    assert (out.bones[0, ids] - (places[0] + places[1]) / 2).abs().max() < 1e-12
+    thorax, scapula = (moved_from_rest(out, JOINT_INDEX[name]) for name in ("thorax", "scapula_r"))
+    halfway = on_the_screw(thorax, scapula, 0.5)
+    expected = rest.numpy() @ halfway[:3, :3].T + halfway[:3, 3]
+    assert np.abs(out.bones[0, ids].numpy() - expected).max() < 1e-9
     assert other.followers().clavicle_ends is None
 
 
@@ -273,6 +307,12 @@ def _changed(content: dict, key: str, row: int, column: int, value: float) -> di
     return {key: matrix.tocoo()}
 
 
+def _hung_on(content: dict, *weights: float) -> dict:
+    matrix = content["skel_weights"].tolil(copy=True)
+    matrix[np.flatnonzero(matrix[:, 0].toarray()[:, 0] == 1), :3] = weights
+    return {"skel_weights": matrix.tocoo()}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -283,6 +323,10 @@ def _changed(content: dict, key: str, row: int, column: int, value: float) -> di
         (lambda c: {"osteon_patella_path": c["osteon_patella_path"][::-1]}, "do not increase"),
         (lambda c: _changed(c, "skel_weights", 0, 5, 0.25), "bone pelvis .* do not move as one"),
         (lambda c: _changed(c, "skel_weights_rigid", 0, 5, 2.0), "bone pelvis .* do not move as one"),
+        (lambda c: _hung_on(c, 0.5, 0.25, 0.25), "bone pelvis .* one joint, or on two"),
+        (lambda c: _hung_on(c, 1.5, -0.5, 0), "bone pelvis .* one joint, or on two"),
+        (lambda c: _hung_on(c, 0.5, 0.25, 0), "bone pelvis .* shares that make 1"),
+        (lambda c: _hung_on(c, 0, 0, 0), "bone pelvis .* one joint, or on two"),
         (lambda c: {"osteon_landmark_clavicle_sternal_end_r": np.array([0])}, "clavicle_sternal_end_r .* is not on"),
         (lambda c: {"osteon_landmark_clavicle_sternal_end_r": np.zeros(0, int)}, "clavicle_sternal_end_r .* is not on"),
         (
