@@ -383,7 +383,7 @@ def _bench(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, An
 def _show_bench(answer: dict[str, Any]) -> str:
     from .learning.report.report import text
 
-    return "\n\n\n".join(text(report) for report in answer["bodies"])
+    return text(answer["bodies"])
 
 
 # train

@@ -32,7 +32,7 @@ CRITERION = {
     "ulna": "middle of the humeral epicondyles",
     "hand": "middle of the styloids",
 }
-TOLERANCE = 5.0  # mm
+TOLERANCE = dict.fromkeys(HEADS, 3.0) | dict.fromkeys(MIDDLES, 5.0)  # mm
 
 
 def centre_of(landmarks: dict[str, np.ndarray], bones: np.ndarray, joint: str, side: str) -> np.ndarray:

@@ -13,7 +13,9 @@ from ...bodies.load import load_skel
 from ...bodies.skel import Skel
 from . import centres, comparison, contact, published, sampling, soft_tissue
 from .anthropometry import DENSITY
+from .bone_growth import growth_report, times
 from .observations import Case, Observation, observe_all
+from .summary import summary
 from .tables import Table, as_markdown, as_text, number, signed
 
 SHAPES, POSES, MEASURED = 500, 200, 10
@@ -63,6 +65,7 @@ def body_report(
         "bone_contact": _contacts(mean, posed),
         "scapula": _scapulae([mean, *at_rest], posed),
         "joint_centres": _centres([mean, *at_rest]),
+        "bone_growth": growth_report(body, shapes),
         "anthropometry": [row._asdict() for row in _dimensions(body.gender, [mean, *at_rest])],
         "hip_centre": _hips([mean, *at_rest]),
         "seconds": round(time.monotonic() - started, 1),
@@ -195,8 +198,8 @@ def _centres(seen: Sequence[Observation]) -> list[dict[str, Any]]:
                 "criterion": centres.CRITERION[joint],
                 "mean": float(off.mean()),
                 "worst": float(off.max()),
-                "tolerance": centres.TOLERANCE,
-                "marked": bool(off.max() > centres.TOLERANCE),
+                "tolerance": centres.TOLERANCE[joint],
+                "marked": bool(off.max() > centres.TOLERANCE[joint]),
             }
         )
     return rows
@@ -234,6 +237,7 @@ def tables(report: dict[str, Any]) -> list[Table]:
         _contact_table(report),
         _scapula_table(report),
         _centres_table(report),
+        *_growth_tables(report),
         _hip_table(report),
         _dimension_table(report),
     ]
@@ -364,6 +368,22 @@ def _centres_table(report: dict[str, Any]) -> Table:
     return Table(f"{report['body']}: joint centres against the bones", columns, rows)
 
 
+def _growth_tables(report: dict[str, Any]) -> list[Table]:
+    part = report["bone_growth"]
+    if part is None:
+        return []
+    rows = [
+        [bone["bone"], times(bone["worst"]), times(bone["percentile_95"]), "!" if bone["marked"] else ""]
+        for bone in part["bones"]
+    ]
+    note = (
+        "How many times as much a random shape makes a bone grow along one of its axes as along another. Listed are the "
+        f"worst bones; marked is more than {part['tolerance']:g}, where a bone is flattened."
+    )
+    columns = ("bone", "worst shape", "95 % of the shapes", "mark")
+    return [Table(f"{report['body']}: bones keep their shape", columns, rows, (note,))]
+
+
 def _hip_table(report: dict[str, Any]) -> Table:
     rows = [
         [
@@ -430,14 +450,14 @@ def _dimension_table(report: dict[str, Any]) -> Table:
     return Table(f"{report['body']}: dimensions", columns, rows, notes)
 
 
-def text(report: dict[str, Any]) -> str:
-    """The report in plain text."""
-    return "\n\n".join(as_text(table) for table in tables(report))
+def text(reports: Sequence[dict[str, Any]]) -> str:
+    """Reports on several bodies in plain text, their main figures first."""
+    return "\n\n".join(as_text(table) for table in [summary(reports), *(t for one in reports for t in tables(one))])
 
 
 def markdown(reports: Sequence[dict[str, Any]]) -> str:
     """Reports on several bodies as one Markdown page."""
-    parts = ["# Report on bodies\n"]
+    parts = ["# Report on bodies\n", as_markdown(summary(reports))]
     parts += [as_markdown(table) for report in reports for table in tables(report)]
     return "\n".join(parts)
 

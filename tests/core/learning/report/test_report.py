@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ from osteon.core import cli
 from osteon.core.anatomy.joints import POSE_INDEX
 from osteon.core.anatomy.limits import within
 from osteon.core.bodies.load import load_body
-from osteon.core.learning.report import report, sampling, sites
+from osteon.core.bodies.skel import Skel
+from osteon.core.learning.report import bone_growth, report, sampling, sites
+from osteon.core.learning.report.summary import summary
 from osteon.core.learning.report.tables import Table, as_markdown, as_text
 
 
@@ -95,6 +98,30 @@ def test_tables():
     assert "| stature | 1800.0 | a/b |" in as_markdown(table)
 
 
+def test_a_bone_that_is_flattened_or_turned_inside_out_is_seen(body):
+    maps = np.zeros_like(body.data.part_shapedirs)
+    maps[0, 0, 0, 0] = 0.5  # three times as long with beta 4, as thin as a third with beta -4/3
+    maps[2, 2, 2, 1] = -0.5
+    maps[3, :2, :2, 2] = [[0, -1], [1, 0]]  # turns, and grows the same both ways
+    changed = Skel(replace(body.data, part_shapedirs=maps))
+    betas = np.zeros((4, 10))
+    betas[0, 0], betas[1, 0], betas[2, 1], betas[3, 2] = 4, -4 / 3, 4, 1
+    found = bone_growth.unequal_growth(changed, betas)
+    assert found[:2, 0] == pytest.approx(3)
+    assert np.isinf(found[2, 2])
+    assert found[3, 3] == pytest.approx(np.sqrt(2))
+    assert (found[:, 4:] == 1).all()
+    worst = bone_growth.growth_report(changed, betas)
+    assert [row["bone"] for row in worst["bones"][:2]] == ["sacrum", "hip_bone_r"]
+    assert [row["marked"] for row in worst["bones"]] == [True, True, *[False] * 6]
+    assert bone_growth.times(worst["worst"]) == "inside out"
+    json.dumps(worst, allow_nan=False)
+
+
+def test_official_bodies_have_no_growth_of_single_bones(body):
+    assert bone_growth.growth_report(Skel(replace(body.data, part_shapedirs=None, patella_path=None)), None) is None
+
+
 def few(monkeypatch):
     for name, value in {"QUICK_SHAPES": 2, "QUICK_POSES": 2, "QUICK_MEASURED": 1}.items():
         monkeypatch.setattr(report, name, value)
@@ -116,6 +143,13 @@ def test_bench_writes_its_report(monkeypatch, tmp_path, capsys):
     printed = capsys.readouterr().out
     (written,) = json.loads((folder / "report.json").read_text())
     check(written)
+    assert printed.startswith("Summary")
+    shown = summary([written, written | {"bone_growth": None}])
+    assert {len(row) for row in shown.rows} == {4}
+    (growth,) = (row for row in shown.rows if row[0].startswith("bones grow unequally"))
+    assert growth[2]
+    assert not growth[3]
+    assert shown.rows[0][2:] == [f"{written['inside']['rest']['share_inside_mean']:.2%}, 0.0 mm"] * 2
     for title in ("bones inside the skin", "soft tissue", "bones against bones", "scapulae and ribs", "dimensions"):
         assert title in printed
         assert title in (folder / "report.md").read_text()
