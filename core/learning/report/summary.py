@@ -65,7 +65,7 @@ def _pairs(report: Report) -> str:
 
 def _gap(report: Report, row: int) -> str:
     found = report["scapula"][row]
-    return f"{found['within_range']:.0%}; {number(found['gap']['least'])}, {number(found['gap']['most'])} mm"
+    return f"{found['within_range']:.1%}; {number(found['gap']['least'])}, {number(found['gap']['most'])} mm"
 
 
 def _joints(report: Report, names: tuple[str, ...]) -> tuple[str, Callable[[Report], str]]:

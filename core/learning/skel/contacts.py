@@ -22,7 +22,7 @@ from .skeleton import SCAPULAR_AXES, joint_of
 log = logging.getLogger(__name__)
 
 NEAR = 0.014  # metres at rest; bones farther apart are not looked at,
-FAR = 0.09  # or only those that some pose may bring together
+FAR = 0.11  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.

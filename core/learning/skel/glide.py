@@ -19,11 +19,12 @@ from .placement import Cage, end_of, vertebral_body
 
 # From the acromial end of the clavicle to the joint, as a share of stature: where the search begins.
 OFFSET = np.array([0.0325, -0.010, 0.030]) / 1.756
-GAP = 0.004, 0.010  # metres between scapula and the wall of ribs that cost nothing
+# Metres between scapula and the wall of ribs at which it stays while it glides: as near as at rest, but within these.
+GAP = 0.004, 0.010
 WINGING = 0.005  # metres by which the whole scapula may stand farther from the ribs than at rest
 NO_RIBS = 0.06  # metres, the gap of what is over no ribs
 STRETCH = 0.02  # of the clavicle, which counts as much as a millimetre of gap
-AXES_SPREAD, OFFSET_SPREAD = 0.20, 0.020  # radians and metres that count as much
+AXES_SPREAD, OFFSET_SPREAD = 0.30, 0.040  # radians and metres that count as much
 POSES, POINTS, EVALUATIONS = 150, 200, 400
 SEED = 3
 MILLIMETRE = 1e-3
@@ -44,7 +45,8 @@ def glide(bones: BoneSpace, known: np.ndarray | None = None) -> tuple[np.ndarray
     half_height = float(np.linalg.norm(thorax - lumbar)) / 2
     stature = np.ptp(np.concatenate([v["skull"], v["calcaneus_r"]])[:, 1])
     start = acromial + OFFSET * stature if known is None else known
-    resting = np.minimum(np.nan_to_num(cage.gap(scapula), nan=NO_RIBS), NO_RIBS).mean()
+    gaps = np.minimum(np.nan_to_num(cage.gap(scapula), nan=NO_RIBS), NO_RIBS)
+    kept, resting = gaps.min().clip(*GAP), gaps.mean()
     q = uniform(limits(), POSES, np.random.default_rng(SEED))[:, pose_slice(JOINT_INDEX["scapula_r"])]
     turns = turned(q)
 
@@ -62,8 +64,7 @@ def glide(bones: BoneSpace, known: np.ndarray | None = None) -> tuple[np.ndarray
         nearest, winged = gaps.min(1), np.minimum(gaps, NO_RIBS).mean(1)
         end = ((acromial - joint) @ rotations.transpose(0, 2, 1)) + moved
         stretch = np.linalg.norm(end - sternal, axis=1) / length - 1
-        misses = np.maximum(GAP[0] - nearest, 0) ** 2 + np.maximum(nearest - GAP[1], 0) ** 2
-        misses += np.maximum(winged - resting - WINGING, 0) ** 2
+        misses = (nearest - kept) ** 2 + np.maximum(winged - resting - WINGING, 0) ** 2
         return float(misses.mean() / MILLIMETRE**2 + (stretch**2).mean() / STRETCH**2 + (change**2).sum())
 
     count = 6 if known is None else 3

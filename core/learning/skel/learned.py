@@ -37,6 +37,16 @@ _IN_STEPS = {"offsets", "posedirs"}
 
 def write(learned: Learned, path: Path) -> None:
     """Writes what was learned; the same numbers give the same file."""
+    with replacing(path) as part:
+        np.savez_compressed(part, **_arrays(learned))
+
+
+def as_kept(learned: Learned) -> Learned:
+    """The same with the precision that a file has."""
+    return _learned(_arrays(learned))
+
+
+def _arrays(learned: Learned) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for field in fields(Learned):
         value = getattr(learned, field.name)
@@ -55,12 +65,11 @@ def write(learned: Learned, path: Path) -> None:
         elif field.name in _IN_STEPS:
             steps = np.round(value / STEP)
             if np.abs(steps).max() > np.iinfo(np.int16).max:
-                raise FileError(f"{field.name} holds lengths beyond what {path.name} can keep.")
+                raise FileError(f"{field.name} holds lengths beyond what a file can keep.")
             arrays[field.name] = steps.astype(np.int16)
         else:
             arrays[field.name] = value if value.dtype.kind in "iu" else value.astype(np.float32)
-    with replacing(path) as part:
-        np.savez_compressed(part, **arrays)
+    return arrays
 
 
 def read(path: Path) -> Learned:
@@ -74,7 +83,10 @@ def read(path: Path) -> Learned:
     if not path.is_file():
         raise FileError(f"There is no file {path}: run `osteon train skel` to learn it.")
     with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+        return _learned({name: archive[name] for name in archive.files})
+
+
+def _learned(arrays: dict[str, np.ndarray]) -> Learned:
     values = {}
     for field in fields(Learned):
         name = field.name

@@ -35,6 +35,7 @@ STERNUM_DEPTH = 0.007  # metres under the skin in the midline
 CAGE_DROP = (
     0.012  # share of stature by which the template's ribs rise too much to the front: its sternum is near its C7
 )
+TURNED_BY = 0.06  # metres from the ends of the spine within which vertebrae turn less than it curves
 TRUNK_DEPTH, FAT_BEHIND = (0.127, 0.1215), 0.25  # and how much of what it is deeper lies behind the spine
 
 
@@ -264,6 +265,8 @@ def _trunk(v: Placed, placed: Placed, skin: Skin, m: Measures) -> Placed:
         y = centre[1]
         tall = float((height(np.array(y + 0.005)) - height(np.array(y - 0.005))) / 0.01)
         slope = (curve(y + 0.005) - curve(y - 0.005)) / 0.01
+        # Sacrum and skull are hardly turned, nor are then the vertebrae that they meet.
+        slope *= np.clip(min(y - sacrum_top[0], centres[-1, 1] - y) / TURNED_BY, 0, 1)
         tilt = rotation_about([1, 0, 0], np.arctan(slope / tall))
         result[name] = ((v[name] - centre * [0, 1, 1]) * [size, tall, size]) @ tilt.T + goal
 

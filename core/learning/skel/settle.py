@@ -35,6 +35,8 @@ FARTHEST = 0.04  # metres outside the skin beyond which no placed bone is
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
+# Metres of motion that growing to twice the length or shearing by as much is worth besides: small bones would collapse.
+STRAIN = 0.025
 HELD = 20.0  # how much more a bone resists where it meets another in a joint
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
@@ -45,6 +47,9 @@ FITTED = ("skull",)
 # Bones that the smooth field may not bend.
 RIGID = ("vertebra", "patella", "scapula", "clavicle")
 SEED = 5
+_MAPS = np.eye(12).reshape(12, 3, 4)
+_SYMMETRIC = (_MAPS[:, :, :3] + _MAPS[:, :, :3].swapaxes(1, 2)).reshape(12, 9) / 2
+STRAINED = _SYMMETRIC @ _SYMMETRIC.T  # (12, 12) the quadratic form of maps (3, 4), sum of squares of the symmetric part
 Work = list[tuple[int, Skin, np.ndarray]]  # which shape, its skin, and the vertices that are looked at
 
 
@@ -70,6 +75,7 @@ def settle(
     for part, name in enumerate(bones.names):
         margin[part] = next((depth for stem, depth in DEPTHS.items() if name.startswith(stem)), MARGIN)
     margin = margin[bones.parts]
+    strain = np.zeros((len(bones.names), 3, 3, 1 + N_BETAS))  # of the mean body and per beta, all that was added
     for n, stage in enumerate(stages):
         betas = sampled_shapes(pool, SEED + n)
         worst, total, looks = np.zeros(len(betas)), np.zeros(len(betas)), []
@@ -89,7 +95,7 @@ def settle(
         spread = [_spread(bones, name, stage) for name in bones.names]
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones = _push_maps(bones, work, betas, margin, contacts, held)
+            bones, strain = _push_maps(bones, strain, work, betas, margin, contacts, held)
         for _ in range(ROUNDS):
             bones = _push_template(bones, work, betas, margin, spread, contacts)
     return bones
@@ -148,9 +154,13 @@ def _asking(
 
 
 def _push_maps(
-    bones: BoneSpace, work: Work, betas: np.ndarray, margin: np.ndarray, contacts: Contacts, held: Places,
-) -> BoneSpace:  # fmt: skip
-    """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small."""
+    bones: BoneSpace, strain: np.ndarray, work: Work, betas: np.ndarray, margin: np.ndarray, contacts: Contacts,
+    held: Places,
+) -> tuple[BoneSpace, np.ndarray]:  # fmt: skip
+    """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small.
+
+    strain: (P, 3, 3, 11) how bones have grown and sheared since settling began; also returned
+    """
     everywhere = np.column_stack([np.ones(len(betas)), betas])
     usual = everywhere.T @ everywhere / len(betas)
     groups = {part: [part] for part in range(len(bones.names))}
@@ -164,7 +174,7 @@ def _push_maps(
         for first in np.unique(firsts).tolist():
             own = firsts == first
             asked.setdefault(first, []).append((k, ids[own], lack[own], outward[own]))
-    template, maps = bones.template.copy(), bones.maps.copy()
+    template, maps, strain = bones.template.copy(), bones.maps.copy(), strain.copy()
     for first, rows in asked.items():
         names = [bones.names[part] for part in groups[first]]
         if names[0] in FITTED:
@@ -176,8 +186,11 @@ def _push_maps(
         stiff[:3, :3] = STIFFER_GROWTH * (stiff[:3, :3] + np.eye(3) * np.trace(stiff[:3, :3]) / 3)
         for place in [np.append(point - middle, 1.0) for bone, point in held if bone in names]:
             stiff += HELD * np.outer(place, place)
-        normal = np.kron(np.kron(np.eye(3), stiff), usual) * STIFFNESS * sum(len(r[1]) for r in rows)
-        right = np.zeros(len(normal))
+        resistance = STIFFNESS * sum(len(r[1]) for r in rows)
+        straining = np.kron(STRAIN**2 * STRAINED, usual)
+        normal = resistance * (np.kron(np.kron(np.eye(3), stiff), usual) + straining)
+        before = np.concatenate([strain[first], np.zeros((3, 1, strain.shape[-1]))], 1)
+        right = -resistance * straining @ before.ravel()
         for k, ids, lack, outward in rows:
             place = np.column_stack([bones.template[ids] - middle, np.ones(len(ids))])
             row = np.einsum("na,nc,k->nack", outward, place, everywhere[k]).reshape(len(ids), -1)
@@ -191,7 +204,8 @@ def _push_maps(
         points = bones.template[members]
         template[members] = points + points @ change[:, :3, 0].T + change[:, 3, 0]
         maps[groups[first]] += change[..., 1:]
-    return bones.moved(template, maps)
+        strain[groups[first]] += (change[:, :3] + change[:, :3].swapaxes(0, 1)) / 2
+    return bones.moved(template, maps), strain
 
 
 def _on_midline(name: str) -> bool:

@@ -14,14 +14,13 @@ from .bone_names import CARPALS, OPENSIM_TO_BODY, SPINE, TARSALS
 N_JOINTS = len(PARENTS)
 
 # Weights of the spine's joints per vertebra: how far it has come from pelvis to lumbar body, lumbar body to thorax, and
-# thorax to head. Each step is centred where the arc between its two joints is, so that neighbours stay together.
+# thorax to head. Each step is centred where the arc between its two joints is, so that neighbours stay together;
+# a neck bends evenly.
 TO_LUMBAR = {"vertebra_l5": 0.2, "vertebra_l4": 0.5, "vertebra_l3": 0.8}
 TO_THORAX = {"vertebra_l2": 0.0, "vertebra_l1": 0.25, "vertebra_t12": 0.5, "vertebra_t11": 0.75}
 # The last ribs go between their own vertebra and the one above, which they lie beside.
 FLOATING_RIBS = {"rib_11": 0.92, "rib_12": 0.68}
-TO_HEAD = {
-    f"vertebra_c{n}": share for n, share in zip(range(7, 0, -1), (0.07, 0.2, 0.34, 0.48, 0.62, 0.75, 0.87), strict=True)
-}
+TO_HEAD = {f"vertebra_c{n}": (8 - n) / 8 for n in range(7, 0, -1)}
 # The vertebrae whose bodies carry the joints.
 LUMBAR_VERTEBRA, THORAX_VERTEBRA = "vertebra_l2", "vertebra_t08"
 

@@ -35,6 +35,7 @@ from . import (
 from .bone_names import SPINE
 from .bone_space import BoneSpace
 from .build import assemble
+from .build import bone_space as bone_space_of
 from .contacts import FAR, apart
 from .cover import covered
 from .glide import glide
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
-LAST = (3, 3)  # and after bones that enter each other in poses were set apart
+LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 USUAL = 200  # poses in which covering bones shall change little
 USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
@@ -157,7 +158,6 @@ def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.spa
     centres = regressor @ shapes.mean
     frames = skeleton.frames(centres, _forearm_axis(bones))
     scapular_axes, _ = glide(bones, centres[JOINT_INDEX["scapula_r"]])
-    levels = {name: float(points_of_vertebra(bones, name)[1]) for name in SPINE}
     placements, offsets = _placements(people, bones)
     scale_pairs, scale_copies = scaling.pairs(Skin(shapes.mean, people.surface.faces), centres)
     return Learned(
@@ -167,7 +167,7 @@ def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.spa
         regressor=regressor,
         frames=frames,
         default_pose=skeleton.default_pose(centres, frames, scapular_axes),
-        skin_weights=scipy.sparse.csr_matrix(first_weights(people, shapes.mean, centres, levels)),
+        skin_weights=scipy.sparse.csr_matrix(first_weights(people, shapes.mean, centres, bones)),
         posedirs=None,
         patella_path=patella.path(bones, centres, frames, people.bones["femur_r"].faces),
         scale_pairs=scale_pairs,
@@ -176,8 +176,9 @@ def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.spa
 
 
 def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Learned:
-    """Skin weights and pose correctives learned for a skeleton that is learned already."""
-    body = Skel(assemble(people, gender, shapes, bare))
+    """Skin weights and pose correctives learned for a skeleton that is learned already, as its file will have it."""
+    kept = learned.as_kept(bare)
+    body = Skel(assemble(people, gender, shapes, kept))
     rig = AnnyRig(people.makehuman, people.surface, people.pose)
     generator = np.random.default_rng(SEED)
     samples = [
@@ -194,7 +195,7 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
             for k in training_people(shapes, turn)
         ]
 
-    first = bare.skin_weights.toarray()
+    first = first_weights(people, shapes.mean, body.template_joints, bone_space_of(people, kept))
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
@@ -254,9 +255,10 @@ def _placements(people: People, bones: BoneSpace) -> tuple[np.ndarray, np.ndarra
     return placements, offsets
 
 
-def first_weights(people: People, mean: np.ndarray, centres: np.ndarray, levels: dict[str, float]) -> np.ndarray:
+def first_weights(people: People, mean: np.ndarray, centres: np.ndarray, bones: BoneSpace) -> np.ndarray:
     """(N, 24) weights of the skin from MakeHuman's, its bones mapped to SKEL's joints."""
     surface = people.surface
+    levels = {name: float(points_of_vertebra(bones, name)[1]) for name in SPINE}
     own = weights.skin_weights(people.makehuman, surface.base_ids, mean[: len(surface.base_ids)], centres, levels)
     caps = np.array([own[loop].mean(0) for loop in surface.caps])
     every = np.concatenate([own, caps])

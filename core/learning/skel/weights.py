@@ -6,6 +6,7 @@ import scipy.sparse
 from ...anatomy.joints import JOINT_INDEX
 from .bone_names import Bones
 from .makehuman import MakeHuman
+from .posing import SPINE as RIG_SPINE
 from .skeleton import N_JOINTS, joint_of, spine_weights
 
 # MakeHuman's bones by the SKEL joint they go with; the rest follows the parent bone. Trunk and forearm are blended below.
@@ -37,7 +38,7 @@ def skin_weights(
     rig = makehuman.rig_weights()[skin_ids]
     weights = np.zeros((len(skin_ids), N_JOINTS))
     trunk = _trunk(skin[:, 1], levels)
-    neck = {f"neck0{n}": share for n, share in ((1, 0.2), (2, 0.5), (3, 0.8))}
+    neck = {name: share for name, (_, _, share) in RIG_SPINE.items() if name.startswith("neck")}
     for column, bone in enumerate(makehuman.rig):
         share = rig[:, column]
         if not share.any():

@@ -10,8 +10,9 @@ from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.limits import mirror_pose
 from osteon.core.bodies.load import load_body
 from osteon.core.learning.inside import Skin
+from osteon.core.learning.report.bone_growth import unequal_growth
 from osteon.core.learning.report.containment import breach
-from osteon.core.learning.report.sampling import random_poses
+from osteon.core.learning.report.sampling import random_poses, random_shapes
 from osteon.core.learning.skel.template_landmarks import fit_sphere
 
 GENDERS = ("male", "female", "neutral", "child")
@@ -106,6 +107,14 @@ def test_shoulders_are_smooth_when_arms_hang(gender):
     )
     assert hanging.max() <= 1.1 * rest.max()
     assert np.percentile(hanging, 99) <= 1.1 * np.percentile(rest, 99)
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_bones_keep_their_shape(gender):
+    """A bone that in some shape is flattened, or turned inside out, is no bone of a human."""
+    unequal = unequal_growth(open_body(gender), random_shapes(500, 11))
+    assert unequal.max() < 2.5  # two men of 500 have a thin sternum
+    assert np.percentile(unequal, 95, axis=0).max() < 1.6
 
 
 @pytest.mark.parametrize("gender", GENDERS)

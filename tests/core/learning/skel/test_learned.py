@@ -1,5 +1,7 @@
 """What was learned: kept in the repository, small, the same after writing and reading."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from osteon.core.bodies.load import OPEN_BODIES
@@ -23,6 +25,19 @@ def test_it_reads_back_as_written(tmp_path):
         assert abs(getattr(first, name) - getattr(second, name)).max() < 1e-6
     learned.write(first, tmp_path / "third.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "third.npz").read_bytes()
+
+
+def test_what_a_file_will_have_is_known_before(tmp_path):
+    exact = learned.read(learned.FOLDER / "open-male.npz")
+    exact = replace(exact, offsets=exact.offsets + 3e-6, maps=exact.maps * (1 + 1e-9), posedirs=None)
+    learned.write(exact, tmp_path / "kept.npz")
+    kept, read = learned.as_kept(exact), learned.read(tmp_path / "kept.npz")
+    for field in fields(learned.Learned):
+        one, other = getattr(kept, field.name), getattr(read, field.name)
+        if field.name in ("regressor", "skin_weights"):
+            one, other = one.toarray(), other.toarray()
+        assert np.array_equal(one, other), field.name
+    assert not np.array_equal(kept.offsets, exact.offsets)
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path):
