@@ -166,6 +166,7 @@ def plates(bodies: Sequence[Skel], child: Skel | None = None) -> dict[str, Plate
         "scapula": scapula(first),
         "knee": knee(first),
         "hand": hand(first),
+        "neck": neck(first),
     }
     if child is not None:
         made["child"] = [[Panel(tuple(Figure(b, STANDING, azimuth) for b in (child, first) for azimuth in (0, 180)))]]
@@ -197,6 +198,13 @@ def hand(body: Skel) -> Plate:
     """The back of the right hand and its palm."""
     part = Part("hand_r", (0.23, 0.30), (0.0, 0.055), ("ulna_r", "radius_r", "hand_r"))
     return [[Panel((Figure(body, T_POSE, above=above, roll=-90),), part) for above in (90, -90)]]
+
+
+def neck(body: Skel) -> Plate:
+    """The neck from its right side: bent forward, upright, bent back."""
+    part = Part("head", (0.36, 0.42), (0.0, -0.06))
+    bends = ({"head_extension": bend} for bend in (-55, 0, 50))
+    return [[Panel((Figure(body, {**STANDING, **bend}, -90),), part) for bend in bends]]
 
 
 def pose(angles: Angles) -> np.ndarray:
