@@ -31,9 +31,8 @@ def growth_report(body: Skel, betas: np.ndarray, listed: int = 8) -> dict[str, A
         return None
     names = body.bone_part_names
     unequal = unequal_growth(body, betas)
-    order = [
-        part for part in np.argsort(-unequal.max(0), kind="stable") if not names[part].endswith("_l")
-    ]  # as the right
+    worst_first = np.argsort(-unequal.max(0), kind="stable")
+    order = [part for part in worst_first if not names[part].endswith("_l")]  # the left mirrors the right
     bones = [
         {
             "bone": names[part],
