@@ -3,9 +3,12 @@
 The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically Accurate 3D Digital Humans".
 """
 
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,11 +17,11 @@ from torch import Tensor
 from ..anatomy.joints import CHILD, JOINT_INDEX, JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
 from ..anatomy.limits import limits
 from ..errors import InputError
-from .followers import Followers
+from .followers import Followers, after
 from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
-from .skinning import RestingSkin, ancestors, blend, chain, skinning
+from .skinning import RestingSkin, ancestors, blend, chain, chunks, skinning
 from .tensors import Constants, check_counts, check_rows
 
 N_POSE = len(POSE_NAMES)
@@ -285,18 +288,17 @@ class Skel:
             at_rest = c.parts.at_rest(betas, rest.joints)
             followers = c.parts.followers(at_rest, rest.joints, rest.orientations)
             return c.parts.posed(c.parts.transforms(followers, skinning(rotation, joints, rest.joints), pose), at_rest)
-        batch = len(rotation)
-        stretch = rest.orientations * rest.scales[..., None, :]  # bone frame to T pose, scaled
-        posed = rotation @ stretch
-        bones = rotation.new_empty(batch, len(c.bone_template), 3)
-        for joint, ids in c.rigid_vertices:
-            bones[:, ids] = c.bone_template[ids] @ posed[:, joint].mT + joints[:, joint, None]
-        if len(c.blended_vertices):
-            at_rest = rotation.new_empty(len(stretch), 3, len(c.blended_vertices))
-            for joint, places, ids in c.blended_by_joint:
-                at_rest[..., places] = stretch[:, joint] @ c.bone_template[ids].T + rest.joints[:, joint, :, None]
-            transforms = skinning(rotation, joints, rest.joints)
-            bones[:, c.blended_vertices] = blend(c.blended_weights, transforms, at_rest)
+        # What takes a bone from its joint's frame to the T pose, and from there to where each joint would take it.
+        to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
+        transforms = skinning(rotation, joints, rest.joints)
+        moves = after(transforms[:, c.bone_carriers], to_rest[:, c.bone_frames])
+        bones = rotation.new_empty(len(rotation), c.bone_planes.shape[1], 3)
+        for some in chunks(len(rotation), rotation.device):
+            move = iter(moves[some].unbind(1))
+            for ids, shares in c.bone_groups:
+                points = c.bone_planes[:, ids]
+                moved = [next(move) @ points if share is None else next(move) @ points * share for share in shares]
+                bones[some, ids] = functools.reduce(torch.add, moved).mT
         return bones
 
     @cached_property
@@ -366,23 +368,39 @@ class _Constants:
         self.scale_source = index(source)
 
         self.parts = None if data.part_shapedirs is None else Parts(data, tensor, index)
-        # A bone vertex is rigid when the joint that carries it has all its weight.
-        weights = data.bone_weights
-        labels = data.bone_labels
-        own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
-        rigid = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)
-        self.bone_template = tensor(data.bone_template)
-        self.rigid_vertices = [
-            (j, index(ids)) for j in range(N_JOINTS) if len(ids := np.flatnonzero(rigid & (labels == j)))
-        ]
-        blended = np.flatnonzero(~rigid)
-        self.blended_vertices = index(blended)
-        self.blended_weights = tensor(weights[blended].toarray().T)
-        self.blended_by_joint = [
-            (j, index(places), index(blended[places]))
-            for j in range(N_JOINTS)
-            if len(places := np.flatnonzero(labels[blended] == j))
-        ]
+        # In planes of x, y, z and 1: a processor handles long rows best.
+        self.bone_planes = tensor(np.column_stack([data.bone_template, np.ones(len(data.bone_labels))]).T)
+        shared = [] if self.parts else list(_bone_groups(data, tensor, index))
+        self.bone_groups = [(group.vertices, group.shares) for group in shared]
+        self.bone_frames = index([group.joint for group in shared for _ in group.carriers])
+        self.bone_carriers = index([carrier for group in shared for carrier in group.carriers])
+
+
+class _BoneGroup(NamedTuple):
+    """The vertices in a joint's frame that it carries alone, or those that others carry with it."""
+
+    joint: int
+    vertices: Tensor | slice
+    carriers: list[int]
+    shares: list[Tensor | None]  # of each carrier, (n,), None where it is all
+
+
+def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[..., Tensor]) -> Iterator[_BoneGroup]:
+    weights, labels = data.bone_weights.tocsr(), data.bone_labels
+    own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
+    alone = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)
+
+    def places(ids: np.ndarray) -> Tensor | slice:
+        """Vertices that follow each other as a slice, which needs no copy."""
+        return slice(ids[0], ids[-1] + 1) if ids[-1] - ids[0] == len(ids) - 1 else index(ids)
+
+    for joint in range(N_JOINTS):
+        if len(ids := np.flatnonzero((labels == joint) & alone)):
+            yield _BoneGroup(joint, places(ids), [joint], [None])
+        if len(ids := np.flatnonzero((labels == joint) & ~alone)):
+            shares = weights[ids].toarray().T
+            carriers = np.flatnonzero(shares.any(1)).tolist()
+            yield _BoneGroup(joint, places(ids), carriers, [tensor(shares[k]) for k in carriers])
 
 
 def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:

@@ -3,14 +3,14 @@
 B bodies, J joints, V points.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-# So many bodies are blended at a time on a CPU, whose cache then holds what is between the steps.
+# So many bodies are moved at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8
 
 
@@ -76,15 +76,19 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
     batch, n_joints = transforms.shape[:2]
     rows = transforms.permute(0, 2, 3, 1).reshape(batch, 12, n_joints)
     planes = points.expand(batch, -1, -1)
-    step = _BODIES_AT_A_TIME if points.device.type == "cpu" else max(batch, 1)
     moved = []
-    for start in range(0, max(batch, 1), step):
-        some = slice(start, start + step)
+    for some in chunks(batch, points.device):
         blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
         of_x, of_y, of_z, shift = blended.unbind(2)
         x, y, z = planes[some].unsqueeze(1).unbind(2)
         moved.append(shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT)
     return torch.cat(moved)
+
+
+def chunks(batch: int, device: torch.device) -> Iterator[slice]:
+    """Which bodies are moved at a time; at least one slice, also of none."""
+    step = _BODIES_AT_A_TIME if device.type == "cpu" else max(batch, 1)
+    return (slice(start, start + step) for start in range(0, max(batch, 1), step))
 
 
 class RestingSkin:
