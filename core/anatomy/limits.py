@@ -193,6 +193,16 @@ def uniform(ranges: np.ndarray, count: int, generator: np.random.Generator) -> n
     return q
 
 
+def farther(q: np.ndarray, other: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """Poses q (..., 46) that take each of the `COUPLED` joints from the other poses (..., 46) where these go farther."""
+    q = q.copy()
+    for joint in COUPLED:
+        own = pose_slice(JOINT_INDEX[joint])
+        more = _share(other[..., own], ranges[own]) > _share(q[..., own], ranges[own])
+        q[..., own] = np.where(more[..., None], other[..., own], q[..., own])
+    return q
+
+
 def _share(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     """(...,) the root of the sum of squares of angles q (..., n) as shares of their limits (n, 2), zero being inside."""
     low, high = ranges.T

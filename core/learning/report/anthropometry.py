@@ -9,7 +9,7 @@ from ...bodies.skel import Skel
 from ...bodies.stature import DENSITY
 from ..inside import Skin
 from ..skel.template_landmarks import fit_sphere
-from .published import harrington
+from .published import RAYS, harrington
 
 CHEST_HEIGHT = 0.720  # of stature: the nipples (Drillis and Contini 1966)
 WAIST_HEIGHT = {"male": 0.601, "female": 0.602}  # of stature: the navel (ANSUR II)
@@ -38,6 +38,7 @@ def measure(body: Skel, sites: dict[str, int], skin: Skin, bones: np.ndarray, jo
         "between shoulder centres / stature": "between shoulder centres",
     }.items():
         found[name] = found[ends] / found["stature"]
+    found |= _rays(body, bones)
     found["mass"] = DENSITY * skin_volume(skin)
     return found
 
@@ -98,7 +99,7 @@ def _distances(sites: dict[str, int], skin: Skin, bones: np.ndarray, joints: np.
         tip = skin.vertices[np.argmax(sign * skin.vertices[:, 0])]
         knuckles = np.array([at["hand_radial"], at["hand_ulnar"]])
         malleoli = np.array([at["lateral_malleolus"], at["medial_malleolus"]])
-        length, breadth = _foot(skin, at)
+        length, breadth, ball = _foot(skin, at)
         shoulder = joints[JOINT_INDEX[f"humerus_{side}"]]
         one = {
             "acromion-radiale length": float(at["acromion"][1] - shoulder[1]) + _distance(shoulder, at["radiale"]),
@@ -108,20 +109,25 @@ def _distances(sites: dict[str, int], skin: Skin, bones: np.ndarray, joints: np.
             "bimalleolar breadth": _distance(*malleoli) + float(skin.depth(malleoli).sum()),
             "foot length": length,
             "foot breadth": breadth,
+            "ball of foot length": ball,
         }
         for name, value in one.items():
             sums[name] = sums.get(name, 0.0) + value / 2
     return sums
 
 
-def _foot(skin: Skin, at: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Length of a foot along the line from heel to second metatarsal head, seen from above, and breadth across it."""
+def _foot(skin: Skin, at: dict[str, np.ndarray]) -> tuple[float, float, float]:
+    """Length of a foot along the line from heel to second metatarsal head, seen from above, and breadth across it.
+
+    The third is how far along it the first metatarsal head is from the heel's skin.
+    """
     ankle = at["lateral_malleolus"]
     points = skin.vertices[(skin.vertices[:, 1] < ankle[1]) & (skin.vertices[:, 0] * ankle[0] > 0)]
     axis = (at["mt2_plantar"] - at["heel"])[[0, 2]]
     axis /= np.linalg.norm(axis)
     flat = points[:, [0, 2]]
-    return float(np.ptp(flat @ axis)), float(np.ptp(flat @ [axis[1], -axis[0]]))
+    ball = at["mt1_medial"][[0, 2]] @ axis - (flat @ axis).min()
+    return float(np.ptp(flat @ axis)), float(np.ptp(flat @ [axis[1], -axis[0]])), float(ball)
 
 
 def _breadths(gender: str, sites: dict[str, int], skin: Skin, bones: np.ndarray, stature: float) -> dict[str, float]:
@@ -180,6 +186,18 @@ def _bone_lengths(body: Skel, sites: dict[str, int], bones: np.ndarray) -> dict[
         "pelvic depth (mid-ASIS to mid-PSIS)": _distance(asis, psis),
         "femoral head radius": _mean_of_sides(lambda s: fit_sphere(bones[marks[f"femoral_head_{s}"]])[1]),
     }
+
+
+def _rays(body: Skel, bones: np.ndarray) -> dict[str, float]:
+    """For each finger its metacarpal's share of the lengths of its bones, mean of the sides."""
+    part = {name: bones[body.bone_parts == k] for k, name in enumerate(body.bone_part_names)}
+    found = {}
+    for n, measure in enumerate(RAYS, 1):
+        kinds = ("proximal", "distal") if n == 1 else ("proximal", "middle", "distal")
+        names = [f"metacarpal_{n}", *(f"phalanx_{kind}_hand_{n}" for kind in kinds)]
+        lengths = [_mean_of_sides(lambda s, name=name: longest(part[f"{name}_{s}"])) for name in names]
+        found[measure] = lengths[0] / sum(lengths)
+    return found
 
 
 def longest(points: np.ndarray) -> float:

@@ -93,6 +93,8 @@ def compare(gender: str, mean: dict[str, float], others: Sequence[dict[str, floa
         rows.append(_row(measure, gender, mean, others, _by_de_leva, adult))
     for measure in published.BONE_LENGTHS:
         rows.append(_row(measure, gender, mean, others, _by_bones, adult))
+    for measure in published.RAYS:
+        rows.append(_row(measure, gender, mean, others, _by_rays, adult))
     for measure, (low, high) in published.SHARES.items():
         rows.append(_range_row(measure, gender, mean, others, low, high, adult))
     return rows
@@ -116,6 +118,10 @@ def _by_bones(measure: str, gender: str, body: dict[str, float]) -> Expected:
     return published.bone_expected(measure, gender, body["stature"])
 
 
+def _by_rays(measure: str, gender: str, body: dict[str, float]) -> Expected:
+    return published.ray_expected(measure)
+
+
 def _row(
     measure: str,
     gender: str,
@@ -124,7 +130,7 @@ def _row(
     expect: Callable[[str, str, dict[str, float]], Expected],
     adult: bool,
 ) -> Row:
-    ours, unit = mean[measure], "kg" if measure == "mass" else "mm"
+    ours, unit = mean[measure], {"mass": "kg"}.get(measure, "" if measure in published.RAYS else "mm")
     if not adult:
         if published.child_expected(measure, mean["stature"]) is None:
             return _without_table(measure, unit, ours)

@@ -4,6 +4,7 @@ Sources
 -------
 ANSUR II: Gordon et al. 2014, NATICK/TR-15/007, public data of 4082 men and 1986 women; means, standard deviations and
     the regressions on stature and mass were computed from the data.
+Buryanov and Kotiuk 2010, Int. J. Morphol. 28(3), table I: bones of the hand, joint to joint in radiographs of 66 adults.
 de Leva 1996, J. Biomech. 29(9), table 4: segment lengths of men (1741 mm) and women (1735 mm).
 Harrington et al. 2007, J. Biomech. 40(3): hip centre from pelvic width and depth.
 Textbook: values commonly given in osteology, recalled and not checked against one paper.
@@ -18,6 +19,7 @@ UNSCALED = "ANSUR II, mean"  # of heads, which hardly grow with stature
 DE_LEVA = "de Leva 1996, table 4, by stature"
 TEXTBOOK = "textbook"
 HARRINGTON = "Harrington 2007"
+BURYANOV = "Buryanov and Kotiuk 2010"
 
 # Mean and standard deviation: men, women.
 ANSUR_II: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
@@ -46,6 +48,7 @@ ANSUR_II: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "hand breadth": ((88.3, 4.4), (78.2, 3.8)),
     "foot length": ((271.2, 13.1), (246.3, 12.4)),
     "foot breadth": ((101.9, 5.2), (92.7, 4.8)),
+    "ball of foot length": ((200.9, 10.5), (182.1, 9.6)),
     "bimalleolar breadth": ((74.8, 4.1), (67.0, 3.5)),
     "biacromial breadth": ((415.7, 19.2), (365.3, 18.3)),
     "bicristal breadth": ((275.4, 17.5), (273.3, 22.3)),
@@ -117,6 +120,15 @@ SHARES: dict[str, tuple[float, float]] = {
     "forearm / stature": (0.140, 0.158),
     "between hip centres / stature": (0.090, 0.105),
     "between shoulder centres / stature": (0.180, 0.210),
+}
+
+# Metacarpal and phalanges from thumb to little finger.
+RAYS: dict[str, tuple[float, ...]] = {
+    "metacarpal / ray, thumb": (46.22, 31.57, 21.67),
+    "metacarpal / ray, index": (68.12, 39.78, 22.38, 15.82),
+    "metacarpal / ray, middle": (64.60, 44.63, 26.33, 17.40),
+    "metacarpal / ray, ring": (58.00, 41.37, 25.65, 17.30),
+    "metacarpal / ray, little": (53.69, 32.74, 18.11, 15.96),
 }
 
 HIP_TOLERANCE = 15.0  # mm per axis; Mantovani 2016 found 12.3 +- 5.9 mm in all
@@ -202,6 +214,12 @@ def segment_expected(segment: str, gender: str, stature: float) -> Expected:
     m, w = sex_weights(gender)
     share = m * SEGMENTS[segment][0] / SEGMENT_STATURE[0] + w * SEGMENTS[segment][1] / SEGMENT_STATURE[1]
     return Expected(share * stature, None, DE_LEVA)
+
+
+def ray_expected(measure: str) -> Expected:
+    """The metacarpal as a share of all bones of its finger, itself included."""
+    bones = RAYS[measure]
+    return Expected(bones[0] / sum(bones), None, BURYANOV)
 
 
 def _at_stature(

@@ -6,20 +6,26 @@ import numpy as np
 import torch
 
 from ...anatomy.joints import JOINT_INDEX, POSE_INDEX
-from ...anatomy.limits import uniform
+from ...anatomy.limits import farther, uniform
 from ...bodies.skel import Skel, SkelOutput
+from ...bodies.skel_file import N_BETAS
 
 BETA_BOUND = 2.5
+# How much more shapes vary that are driven outwards: few of ten components are near their ends in most bodies.
+WIDER = 1.25
 GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
-FIRM = ("head", "hand")  # these do not yield, and are thicker than their middle: thumbs, face
-FIRM_PERCENTILE = 90.0  # of the skin's distances from the axis, the radius of what is firm
+FIRM = ("head", "hand", "foot")  # these do not yield, and are thicker than their middle: thumbs, face
+FIRM_PERCENTILE = 95.0  # of the skin's distances from the axis, the radius of what is firm
 _SIDES = "rl"
 
 # Capsules: the joints on whose middle they start and end; when these are the same, they go twice as far as the middle
-# of the joint's bones.
-_ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {"head": (("head",), ("head",))}
+# of the joint's bones. The chest, which reaches farther forward than trunks, is a ball about that middle.
+_ENDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "head": (("head",), ("head",)),
+    "chest": (("thorax",), ("thorax",)),
+}
 # The joints whose skin tells the radius.
-_SKIN: dict[str, tuple[str, ...]] = {"head": ("head",)}
+_SKIN: dict[str, tuple[str, ...]] = {"head": ("head",), "chest": ("thorax",)}
 for _s in _SIDES:
     _ENDS[f"trunk_{_s}"] = ((f"femur_{_s}",), (f"scapula_{_s}", "thorax"))
     _SKIN[f"trunk_{_s}"] = ("pelvis", "lumbar_body", "thorax")
@@ -39,7 +45,7 @@ for _s in _SIDES:
 # Thighs and upper arms begin in the trunk's flesh: only their far halves may not enter it, or each other.
 _FAR_HALF = ("thigh", "upper_arm")
 
-_NEIGHBOURS = {frozenset(("trunk_r", "trunk_l")), frozenset(("head", "trunk_r")), frozenset(("head", "trunk_l"))}
+_NEIGHBOURS = {frozenset(pair) for pair in itertools.combinations(("trunk_r", "trunk_l", "chest", "head"), 2)}
 for _s in _SIDES:
     for _chain in (("thigh", "shank", "foot"), ("upper_arm", "forearm", "hand")):
         for _one, _other in itertools.pairwise(_chain):
@@ -57,16 +63,20 @@ PAIRS = np.array(
 )
 
 
-def random_shapes(count: int, seed: int) -> np.ndarray:
-    """(count, 10) shapes: standard normal, clipped to 2.5 standard deviations."""
-    betas = np.random.default_rng(seed).standard_normal((count, 10))
+def random_shapes(count: int, seed: int | np.random.Generator, spread: float = 1.0) -> np.ndarray:
+    """(count, 10) shapes: normal with standard deviation `spread`, clipped to 2.5."""
+    betas = spread * np.random.default_rng(seed).standard_normal((count, N_BETAS))
     return np.clip(betas, -BETA_BOUND, BETA_BOUND)
 
 
-def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tuple[np.ndarray, np.ndarray, float]:
     """Poses in which no limb passes through the trunk, the head or another limb.
 
     Every joint's angles are uniform within its limits and independent of the other joints'; the root stays.
+
+    Parameters
+    ----------
+    harsh: draws the spine's joints and the scapulae twice and takes what goes farther, and shapes that vary more
 
     Returns
     -------
@@ -79,7 +89,9 @@ def random_poses(body: Skel, count: int, seed: int) -> tuple[np.ndarray, np.ndar
     drawn = 0
     while len(poses) < count:
         q = uniform(body.limits, 64, rng)
-        betas = np.clip(rng.standard_normal((64, body.n_betas)), -BETA_BOUND, BETA_BOUND)
+        if harsh:
+            q = farther(q, uniform(body.limits, 64, rng), body.limits)
+        betas = random_shapes(64, rng, WIDER if harsh else 1.0)
         for k, apart in enumerate(limbs_apart(body, radii, q, betas)):
             if len(poses) < count:
                 drawn += 1
@@ -107,7 +119,8 @@ def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
         start, end = (joints[:, [JOINT_INDEX[joint] for joint in ends_at]].mean(1) for ends_at in (first, last))
         if first == last:
             leaf = JOINT_INDEX[first[0]]
-            end = start + transforms[:, leaf, :3, :3] @ (2 * _bone_middle(body, leaf))
+            way = transforms[:, leaf, :3, :3] @ _bone_middle(body, leaf)
+            start, end = (start + way, start + way) if name == "chest" else (start, start + 2 * way)
         if name[:-2] in _FAR_HALF:
             start = (start + end) / 2
         starts.append(start)
@@ -118,7 +131,7 @@ def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
 def capsule_radii(body: Skel) -> np.ndarray:
     """(C,) radii of the capsules in the mean body, metres.
 
-    `GIVE` times the median distance of the skin from the axis; of what is firm, the 90th percentile.
+    `GIVE` times the median distance of the skin from the axis; of what is firm, the 95th percentile.
     """
     rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64))
     assert rest.skin is not None
@@ -131,7 +144,7 @@ def capsule_radii(body: Skel) -> np.ndarray:
         if name.startswith("trunk"):  # a capsule on each side
             points = points[points[:, 0] * np.sign(start[0]) > 0]
         along = end - start
-        share = np.clip((points - start) @ along / (along @ along), 0, 1)
+        share = np.clip((points - start) @ along / max(along @ along, 1e-12), 0, 1)
         distance = np.linalg.norm(points - start - share[:, None] * along, axis=1)
         firm = name.removesuffix("_r").removesuffix("_l") in FIRM
         radii.append(np.percentile(distance, FIRM_PERCENTILE) if firm else GIVE * np.median(distance))

@@ -75,6 +75,7 @@ RIGHT: dict[str, Site] = {
     "tibial_tuberosity": Site("tibia", _FRONT, ((_UP, 0.82, 0.93),)),
     "medial_tibial_face": Site("tibia", (1, 0, 0.6), ((_UP, 0.45, 0.55),)),
     "heel": Site("calcaneus", _DOWN, ((_FRONT, 0.0, 0.4),)),
+    "mt1_medial": Site("metatarsal_1", _MEDIAL, ((_FRONT, 0.8, 1.0),)),
     "mt2_plantar": Site("metatarsal_2", _DOWN, ((_FRONT, 0.8, 1.0),)),
 }
 

@@ -12,9 +12,10 @@ from scipy.spatial import cKDTree
 
 from ...anatomy.joints import POSE_INDEX
 from ...bodies.skel import Skel
+from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from ..report.articulation import articulations
-from ..report.sampling import random_poses
+from ..report.sampling import random_poses, random_shapes
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
 from .skeleton import SCAPULAR_AXES, joint_of
@@ -26,9 +27,9 @@ FAR = 0.11  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
-SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.003, 0.045
-# Metres that bones keep in poses which are farther from each other than that at rest: poses that nobody looks at are harsher.
-ROOM, CLEARANCE_POSED = 0.004, 0.002
+SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0045, 0.045
+# Metres that bones keep in poses, but no more than a share of their distance at rest.
+CLEARANCE_POSED, SHARE = 0.002, 0.5
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -39,6 +40,7 @@ TOUCHING = (  # bones that share a joint and overlap in the template
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
 YIELDING = "rib"  # what gives way to a scapula
 POSES, SHAPES = 240, 20  # that a round looks at
+WORST = 60  # poses and shapes of rounds before in which most was lacking, that it looks at again
 ROUNDS = 14
 SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
 SEED = 23
@@ -101,7 +103,7 @@ class Contacts:
                 if scapular:
                     clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
                 else:
-                    clearance = 0.0 if resting or distance.min() < ROOM else CLEARANCE_POSED
+                    clearance = 0.0 if resting else min(CLEARANCE_POSED, SHARE * float(distance.min()))
                 near = self.members[a][near_a], self.members[b][near_b]
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 
@@ -184,29 +186,36 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
     midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
     template = bones.template
+    again = np.empty((0, len(POSE_INDEX))), np.empty((0, N_BETAS))
     for k in range(rounds):
-        poses, betas = sampled_poses(body, SEED + k)  # every round meets new ones: what it leaves, a later one finds
+        new = sampled_poses(body, SEED + k)  # every round meets new ones: what it leaves, a later one finds
+        poses, betas = (np.concatenate(both) for both in zip(new, again, strict=True))
         motions = body.part_motions(torch.as_tensor(poses), torch.as_tensor(betas))[:, parts].numpy()
         resting = bones.at(betas)
         worst, move = np.zeros(len(template)), np.zeros_like(template)
-        for motion, points in zip(motions, resting + (template - bones.template), strict=True):
+        lacks = np.zeros(len(poses))
+        for n, (motion, points) in enumerate(zip(motions, resting + (template - bones.template), strict=True)):
             own = motion[bones.parts]
             there = (own[:, :, :3] @ points[..., None])[..., 0] + own[:, :, 3]
             ids, lack, outward = contacts.lacking(there)
+            lacks[n] = lack.max(initial=0)
             ids, lack, outward = loudest(worst, ids, lack, outward)
             move[ids] = -(own[ids, :, :3].transpose(0, 2, 1) @ (outward * lack[:, None])[..., None])[..., 0]
         log.info("bones apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
         template = template + spread @ move
+        hardest = np.argsort(-lacks, kind="stable")[:WORST]
+        again = poses[hardest], betas[hardest]
     return bones.moved(template)
 
 
 def sampled_poses(body: Skel, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Angles (S, 46) and shapes (S, 10): random shapes in random poses, and others at rest."""
-    poses, betas, _ = random_poses(body, POSES, seed)
-    random = np.random.default_rng(seed).standard_normal((SHAPES, betas.shape[1])).clip(-2.5, 2.5)
-    return np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))]), np.concatenate([betas, random])
+    poses, betas, _ = random_poses(body, POSES, seed, harsh=True)
+    return np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))]), np.concatenate(
+        [betas, random_shapes(SHAPES, seed)]
+    )
 
 
 def loudest(

@@ -16,7 +16,8 @@ from .skinning import Posed, blended, corrected, feature_groups, mirrored_featur
 
 log = logging.getLogger(__name__)
 
-MARGIN = 0.0015  # metres of skin that a posed bone should have over it
+# Metres of skin that a posed bone should have over it, but no more than a share of what it has at rest.
+MARGIN, SHARE = 0.0015, 0.5
 SEEMING = 0.002  # metres outside beyond which it is asked whether a fold of the skin only makes it seem so
 MOST = 0.03  # metres that are asked for at once
 COARSE = 0.005  # metres below which the skin's triangles are asked, not only its vertices
@@ -135,8 +136,8 @@ def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, posed: Posed, a
     found, nearest = found[shallow], nearest[shallow]
     depth = surface.closest(bones[found], around.triangles[nearest])[0]
     own = np.linalg.norm(posed.skin[nearest] - posed.resting_bones[found], axis=1) < NEAR
-    margin = np.where(own, MARGIN, 0.0)
-    lacking = depth < np.where(own, MARGIN, -SEEMING)
+    margin = np.where(own, np.minimum(SHARE * posed.resting_depth[found], MARGIN), 0.0)
+    lacking = depth < np.where(own, margin, -SEEMING)
     found, nearest, lack = found[lacking], nearest[lacking], np.minimum(margin - depth, MOST)[lacking]
     most = np.zeros(len(skin))
     np.maximum.at(most, nearest, lack)

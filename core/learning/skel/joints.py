@@ -29,7 +29,7 @@ def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]]) -> 
     def end(bone: str, direction: list[float]) -> tuple[str, np.ndarray]:
         return bone, end_of(v[bone], direction)
 
-    spine = {name: [(name, placement.vertebral_body(v[name]))] for name in SPINE}
+    spine = {name: [(name, middle)] for name, middle in vertebrae(bones)}
     return {
         "pelvis": [head("femoral_head_r")],
         "femur_r": [head("femoral_head_r")],
@@ -59,12 +59,18 @@ _HOLDS = {
 }
 
 
-def held(points: Points) -> Places:
-    """Where bones should stay when they are moved, so that a limb's joints stay: the joints' points on either side."""
-    there = [
-        (bone, np.mean([p for _, p in points[joint]], axis=0)) for joint, bones in _HOLDS.items() for bone in bones
-    ]
-    return there + [place for joint in _HOLDS for place in points[joint]]
+def held(bones: BoneSpace, points: Points) -> Places:
+    """Where bones should stay when they are moved, so that joints stay: a limb's points on either side, every vertebra.
+
+    No mean of skin vertices follows a spine that keeps its distance from the back where trunks get thin.
+    """
+    there = [(bone, np.mean([p for _, p in points[joint]], axis=0)) for joint, on in _HOLDS.items() for bone in on]
+    return there + [place for joint in _HOLDS for place in points[joint]] + vertebrae(bones)
+
+
+def vertebrae(bones: BoneSpace) -> Places:
+    """The middle of each vertebra's body."""
+    return [(name, placement.vertebral_body(bones.template[bones.members(name)])) for name in SPINE]
 
 
 def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> np.ndarray:

@@ -3,6 +3,9 @@
 Every bone is moved by a map that is affine or nearly so (a taper along a limb), so that it keeps its shape.
 """
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.optimize
 import scipy.spatial
@@ -15,6 +18,7 @@ from .skin import rotation_about, shortest
 from .template_landmarks import fit_sphere
 
 Placed = dict[str, np.ndarray]
+Ends = Sequence[np.ndarray] | np.ndarray  # two points (3,)
 
 # Template figures (metres), measured on the meshes; see the docstrings for what they stand for.
 TEMPLATE_BI_ILIAC = 0.2736
@@ -26,6 +30,8 @@ TEMPLATE_PLATEAU = 0.068
 KNEE_GAP, SACRAL_GAP = 0.002, 0.008
 HEEL_OFF = 0.005  # metres
 TOES = 0.85  # metatarsals and phalanges, across
+# The template's carpus is 0.44 of its third metacarpal long; people's 0.54 (Youm et al. 1978).
+CARPUS = 1.2  # along the arm
 TARSUS = 0.82  # the template's is wide for its metatarsals
 HEEL_PAD = 0.018  # metres under the calcaneus, unloaded
 SPINOUS_DEPTH = (
@@ -40,7 +46,11 @@ TRUNK_DEPTH, FAT_BEHIND = (0.127, 0.1215), 0.25  # and how much of what it is de
 
 
 def segment(
-    points: np.ndarray, ends: tuple, targets: tuple, cross: tuple, turn: np.ndarray | None = None
+    points: np.ndarray,
+    ends: Ends,
+    targets: Ends,
+    cross: tuple,
+    turn: np.ndarray | None = None,
 ) -> np.ndarray:
     """Moves a limb segment from its template ends onto its target ends.
 
@@ -117,7 +127,9 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     foot = skin.vertices[(skin.vertices[:, 0] < 0) & (skin.vertices[:, 1] < m.floor + 0.05)]
     heel_skin = foot[:, 2].min()
     depth = (m.ankle[2] - heel_skin - 0.011) / (ankle[2] - heel[2])
-    front = (m.toes[1][0][2] - m.ankle[2]) / (heads[1][2] - ankle[2])
+    # The tips of bones end short of the skin's.
+    tips = {n: toe[-2] + (toe[-1] - toe[-2]) * 0.85 for n, toe in m.toes.items()}
+    front = (tips[1][2] - m.ankle[2]) / (end_of(v["phalanx_distal_foot_1_r"], [0, 0, 1])[2] - ankle[2])
     height = (m.ankle[1] - m.floor - HEEL_PAD) / (ankle[1] - v["calcaneus_r"][:, 1].min())
     across = abs(m.toes[5][0][0] - m.toes[1][0][0]) / abs(heads[5][0] - heads[1][0])
 
@@ -142,17 +154,31 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     placed = {name: tarsal(v[name]) for name in ("talus_r", *(f"{t}_r" for t in TARSALS))}
     size = (across + height) / 2
     for n in range(1, 6):
-        base = end_of(v[f"metatarsal_{n}_r"], [0, 0, -1])
         names = [f"metatarsal_{n}_r", f"phalanx_proximal_foot_{n}_r"]
         names += [f"phalanx_middle_foot_{n}_r"] if n > 1 else []
         names += [f"phalanx_distal_foot_{n}_r"]
-        goals = [tarsal(base[None])[0], *m.toes[n]]
-        goals[-1] = goals[-2] + (goals[-1] - goals[-2]) * 0.85  # the tip of the bone ends short of the skin's
-        for name, start, end in zip(names, goals[:-1], goals[1:], strict=True):
-            bone = v[name]
-            low, high = end_of(bone, [0, 0, -1]), end_of(bone, [0, 0, 1])
-            placed[name] = segment(bone, (low, high), (start, end), (TOES * size, TOES * size))
+        own = ray([(end_of(v[name], [0, 0, -1]), end_of(v[name], [0, 0, 1])) for name in names])
+        goals = proportioned(own, [tarsal(own[:1])[0], *m.toes[n][:-1], tips[n]])
+        for k, name in enumerate(names):
+            placed[name] = segment(v[name], own[k : k + 2], goals[k : k + 2], (TOES * size, TOES * size))
     return placed
+
+
+def ray(ends: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(k + 1, 3) the base, the joints and the tip of a finger or toe whose k bones have these ends, metacarpal first."""
+    joints = [(before[1] + after[0]) / 2 for before, after in itertools.pairwise(ends)]
+    return np.array([ends[0][0], *joints, ends[-1][1]])
+
+
+def proportioned(own: np.ndarray, way: list[np.ndarray]) -> np.ndarray:
+    """Points (k + 1, 3) on a way of points (3,), from its start to its end in the proportions of a template's `ray`.
+
+    The way says where the ray goes and ends, the template how long each bone is: the joints of MakeHuman's rig lie where
+    fingers and toes part, far in front of the knuckles.
+    """
+    goes = np.array(way)
+    far, lengths = (np.cumsum([0.0, *np.linalg.norm(np.diff(points, axis=0), axis=1)]) for points in (goes, own))
+    return np.column_stack([np.interp(lengths / lengths[-1] * far[-1], far, column) for column in goes.T])
 
 
 def end_of(points: np.ndarray, direction: list[float]) -> np.ndarray:
@@ -335,24 +361,23 @@ def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     }
 
     def carpal(points: np.ndarray) -> np.ndarray:
-        return (pronated(points) - wrist) @ turn.T * size * [1.1, 1, 1] + m.wrist
+        return (pronated(points) - wrist) @ turn.T * size * [CARPUS, 1, 1] + m.wrist
 
     placed |= {f"{name}_r": carpal(v[f"{name}_r"]) for name in CARPALS}
     for n in range(1, 6):
-        metacarpal = v[f"metacarpal_{n}_r"]
         names = [f"metacarpal_{n}_r"]
         names += [f"phalanx_{kind}_hand_{n}_r" for kind in PHALANGES.values() if not (n == 1 and kind == "middle")]
         chain = m.fingers[n]
-        base = carpal(_nearest_end(metacarpal, v["capitate_r"].mean(0))[None])[0]
-        goals = [base, *(chain[1:] if n == 1 else chain)]
-        goals[-1] = goals[-2] + (goals[-1] - goals[-2]) * 0.88
-        before = v["capitate_r"].mean(0)
-        for name, start, end in zip(names, goals[:-1], goals[1:], strict=True):
-            near = _nearest_end(v[name], before)
-            far = _farthest_end(v[name], before)
-            ends = (pronated(near[None])[0], pronated(far[None])[0])
-            placed[name] = segment(pronated(v[name]), ends, (start, end), (size, size), turn)
-            before = near
+        tip = chain[-2] + (chain[-1] - chain[-2]) * 0.88
+        ends, before = [], v["capitate_r"].mean(0)
+        for name in names:
+            ends.append((_nearest_end(v[name], before), _farthest_end(v[name], before)))
+            before = ends[-1][0]
+        own = ray(ends)
+        goals = proportioned(own, [carpal(own[:1])[0], *(chain[1:-1] if n == 1 else chain[:-1]), tip])
+        own = pronated(own)
+        for k, name in enumerate(names):
+            placed[name] = segment(pronated(v[name]), own[k : k + 2], goals[k : k + 2], (size, size), turn)
     return placed
 
 

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
+from ..report.sampling import WIDER
 from .bone_names import Bones
 from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
 from .contacts import Contacts, loudest
@@ -37,7 +38,7 @@ SUSPECT = 0.0005  # metres outside from which the winding number has the last wo
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
 # Metres of motion that growing to twice the length or shearing by as much is worth besides: small bones would collapse.
 STRAIN = 0.025
-HELD = 20.0  # how much more a bone resists where it meets another in a joint
+HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
@@ -68,7 +69,7 @@ def settle(
     meshes: the bones' triangles
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     stages: which of the stages, from wide pushes to narrow ones
-    held: places at which bones should stay, where they meet in joints
+    held: places at which bones should stay, as `joints.held` gives them
     pool: how many random shapes are looked at
     """
     margin = np.full(len(bones.names), MARGIN)
@@ -105,7 +106,7 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
     """(S, 10) the mean, both ends of each component, and random shapes."""
     random = np.random.default_rng(seed).standard_normal((pool, N_BETAS))
     # Half of them are driven outwards: few of ten components are near their ends in a random body.
-    random[: pool // 2] *= 1.25
+    random[: pool // 2] *= WIDER
     ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * REACH
     return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -REACH, REACH)])
 

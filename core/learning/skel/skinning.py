@@ -16,6 +16,7 @@ from ...anatomy.joints import JOINT_NAMES, PARENTS, POSE_INDEX
 from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, uniform
 from ...bodies.skel import SMPL_SOURCE, Skel
 from ...fitting.surface import fit_skel
+from ..inside import Skin
 from ..report.sampling import capsule_radii, limbs_apart
 from .posing import AnnyRig
 
@@ -37,6 +38,7 @@ class Posed:
 
     skin: np.ndarray  # (N, 3) T pose, in the shape space
     resting_bones: np.ndarray  # (V, 3) those points of bones that lie shallowest, in the T pose
+    resting_depth: np.ndarray  # (V,) metres under the skin there
     bones: np.ndarray  # (B, V, 3)
     skinning: np.ndarray  # (B, 24, 3, 4) what SKEL's joints do to the T pose
     features: np.ndarray  # (B, 207)
@@ -88,8 +90,11 @@ def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:
     bones = body(angles, torch.as_tensor(beta)[None], skin=False, bones=True).bones
     assert bones is not None
     shallow = bones.numpy()[:, shallowest(skin, bones[0].numpy())]
+    depth = Skin(skin, body.data.faces).depth(shallow[0])
+    # The nearest skin of a toe's bone may be the next toe's, which has nothing to cover there.
+    shallow, depth = shallow[:, depth > 0], depth[depth > 0]
     motions = joint_motions(body, q, beta)
-    return Posed(skin, shallow[0], shallow[1:], motions, pose_features(motions[..., :3]))
+    return Posed(skin, shallow[0], depth, shallow[1:], motions, pose_features(motions[..., :3]))
 
 
 def sample(body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.ndarray, about: str = "skel") -> Sample:

@@ -17,6 +17,7 @@ from ...bodies.skel import Skel
 from ...errors import InputError
 from ..inside import Skin
 from ..processes import run_all
+from ..report.sampling import WIDER, random_shapes
 from ..report.tables import Table
 from . import (
     body_measures,
@@ -32,7 +33,6 @@ from . import (
     skinning,
     weights,
 )
-from .bone_names import SPINE
 from .bone_space import BoneSpace
 from .build import assemble
 from .build import bone_space as bone_space_of
@@ -50,6 +50,7 @@ SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
+COVERED, COVERED_POSES = 24, 22  # rarer shapes in which bones are covered besides, and poses of a person or shape
 USUAL = 200  # poses in which covering bones shall change little
 USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
 LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
@@ -140,8 +141,8 @@ def _joints(
 def _settled(
     people: People, shapes: Shapes, bones: BoneSpace, stages: Iterable[int], points: joints.Points, pool: int = POOL
 ) -> BoneSpace:
-    """`settle`, the bones held at the limbs' joints."""
-    held = joints.held(points)
+    """`settle`, the bones held at their joints."""
+    held = joints.held(bones, points)
     return settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, stages, held, pool)
 
 
@@ -176,9 +177,15 @@ def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.spa
 
 
 def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Learned:
-    """Skin weights and pose correctives learned for a skeleton that is learned already, as its file will have it."""
+    """Skin weights and pose correctives learned for a skeleton that is learned already, as its file will have it.
+
+    Those that `bare` has are not used, so that a file that was written before gives nearly the same.
+    """
     kept = learned.as_kept(bare)
-    body = Skel(assemble(people, gender, shapes, kept))
+    first = first_weights(people, shapes.mean, kept.regressor @ shapes.mean, bone_space_of(people, kept))
+    body = Skel(
+        assemble(people, gender, shapes, replace(kept, skin_weights=scipy.sparse.csr_matrix(first), posedirs=None))
+    )
     rig = AnnyRig(people.makehuman, people.surface, people.pose)
     generator = np.random.default_rng(SEED)
     samples = [
@@ -190,12 +197,12 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
 
     def in_new_poses(turn: int) -> list[skinning.Posed]:
         generator = np.random.default_rng([SEED, turn])
+        rare = random_shapes(COVERED, generator, WIDER)
         return [
-            skinning.pose_person(body, shapes.betas[k], skinning.random_poses(body, POSES, generator, USUAL_COVERED))
-            for k in training_people(shapes, turn)
+            skinning.pose_person(body, beta, skinning.random_poses(body, COVERED_POSES, generator, USUAL_COVERED))
+            for beta in [*shapes.betas[training_people(shapes, turn)], *rare]
         ]
 
-    first = first_weights(people, shapes.mean, body.template_joints, bone_space_of(people, kept))
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
@@ -231,11 +238,6 @@ def regressed(regressor: scipy.sparse.csr_matrix, shapes: Shapes) -> np.ndarray:
     return (regressor @ every.reshape(len(every), -1)).reshape(-1, 3, every.shape[-1])
 
 
-def points_of_vertebra(bones: BoneSpace, name: str) -> np.ndarray:
-    """The middle of a vertebra's body in the mean body."""
-    return placement.vertebral_body(bones.template[bones.members(name)])
-
-
 def _forearm_axis(bones: BoneSpace) -> np.ndarray:
     """The line that the right forearm turns about, to the elbow: from the head of the ulna to that of the radius."""
     ulna, radius = (bones.template[bones.members(name)] for name in ("ulna_r", "radius_r"))
@@ -258,7 +260,7 @@ def _placements(people: People, bones: BoneSpace) -> tuple[np.ndarray, np.ndarra
 def first_weights(people: People, mean: np.ndarray, centres: np.ndarray, bones: BoneSpace) -> np.ndarray:
     """(N, 24) weights of the skin from MakeHuman's, its bones mapped to SKEL's joints."""
     surface = people.surface
-    levels = {name: float(points_of_vertebra(bones, name)[1]) for name in SPINE}
+    levels = {name: float(middle[1]) for name, middle in joints.vertebrae(bones)}
     own = weights.skin_weights(people.makehuman, surface.base_ids, mean[: len(surface.base_ids)], centres, levels)
     caps = np.array([own[loop].mean(0) for loop in surface.caps])
     every = np.concatenate([own, caps])

@@ -1,8 +1,8 @@
 """Limits that angles have alone, and those that they share."""
 
 import numpy as np
-from osteon.core.anatomy.joints import POSE_INDEX
-from osteon.core.anatomy.limits import hold, limits, mirror_pose, uniform, within
+from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX, pose_slice
+from osteon.core.anatomy.limits import COUPLED, farther, hold, limits, mirror_pose, uniform, within
 
 RANGES = limits()
 
@@ -39,6 +39,20 @@ def test_random_poses_keep_limits_and_reach_them():
     low, high = RANGES[3:].T
     assert (q[:, 3:].max(0) > 0.95 * high).all()
     assert (q[:, 3:].min(0) < 0.95 * low).all()
+
+
+def test_poses_that_go_farther_keep_limits():
+    one, other = (uniform(RANGES, 300, np.random.default_rng(seed)) for seed in (4, 5))
+    q = farther(one, other, RANGES)
+    assert within(q, RANGES).all()
+    for joint in COUPLED:
+        own = pose_slice(JOINT_INDEX[joint])
+        low, high = RANGES[own].T
+        shares = [np.linalg.norm(np.maximum(p[:, own] / low, p[:, own] / high), axis=1) for p in (q, one, other)]
+        assert np.allclose(shares[0], np.maximum(*shares[1:]))
+    free = np.ones(46, bool)
+    free[np.concatenate([np.r_[pose_slice(JOINT_INDEX[joint])] for joint in COUPLED])] = False
+    assert (q[:, free] == one[:, free]).all()
 
 
 def test_held_poses_are_within_and_stay():

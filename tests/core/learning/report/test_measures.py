@@ -28,7 +28,13 @@ BONES = {
     "humerus_r": ((-0.48, 1.38, -0.02), (-0.17, 1.42, 0.02)),
     "ulna_r": ((-0.72, 1.39, -0.03), (-0.46, 1.41, 0.0)),
     "radius_r": ((-0.72, 1.39, 0.0), (-0.48, 1.41, 0.03)),
-    **{f"metacarpal_{n}_r": ((-0.82, 1.39, 0.05 - 0.02 * n), (-0.74, 1.41, 0.065 - 0.02 * n)) for n in range(2, 6)},
+    **{f"metacarpal_{n}_r": ((-0.82, 1.39, 0.05 - 0.02 * n), (-0.74, 1.41, 0.065 - 0.02 * n)) for n in range(1, 6)},
+    **{
+        f"phalanx_{kind}_hand_{n}_r": ((low, 1.39, 0.05 - 0.02 * n), (high, 1.41, 0.065 - 0.02 * n))
+        for n in range(1, 6)
+        for kind, low, high in (("proximal", -0.86, -0.82), ("middle", -0.88, -0.86), ("distal", -0.89, -0.88))
+        if (n, kind) != (1, "middle")
+    },
     "hip_bone_r": ((-0.14, 0.85, -0.06), (0.0, 1.06, 0.09)),
     "femur_r": ((-0.16, 0.46, -0.03), (-0.06, 0.91, 0.03)),
     "tibia_r": ((-0.14, 0.07, -0.03), (-0.06, 0.44, 0.03)),
@@ -36,6 +42,7 @@ BONES = {
     "rib_10_r": ((-0.13, 1.13, -0.05), (-0.02, 1.25, 0.05)),
     "patella_r": ((-0.12, 0.46, 0.04), (-0.08, 0.50, 0.06)),
     "calcaneus_r": ((-0.1001, 0.018, -0.04), (-0.0999, 0.05, 0.03)),
+    "metatarsal_1_r": ((-0.08, 0.015, 0.05), (-0.06, 0.03, 0.15)),
     "metatarsal_2_r": ((-0.1001, 0.015, 0.05), (-0.0999, 0.03, 0.12)),
 }
 LANDMARKS = {  # bone, and the corner: share of its extent along x, y, z
@@ -155,17 +162,25 @@ def dimensions(man, found):
         "clavicle": 1000 * np.sqrt(0.14**2 + 0.02**2 + 0.02**2),
         "sternum": 180,
         "between hip centres": 180,
+        "ball of foot length": 200,
     }.items(),
 )
 def test_measures_of_the_man_of_boxes(dimensions, measure, millimetres):
     # Where all vertices of a face are as extreme, the site is any of them: half a bone's thickness is free.
-    assert dimensions[measure] == pytest.approx(millimetres, abs=12 if measure == "C7 height" else 1)
+    free = {"C7 height": 12, "ball of foot length": 11}.get(measure, 1)
+    assert dimensions[measure] == pytest.approx(millimetres, abs=free)
+
+
+@pytest.mark.parametrize(("finger", "lengths"), [("thumb", (80, 40, 10)), ("middle", (80, 40, 20, 10))])
+def test_metacarpals_are_shares_of_rays(dimensions, finger, lengths):
+    diagonals = np.sqrt(np.square(lengths) + 20.0**2 + 15.0**2)
+    assert dimensions[f"metacarpal / ray, {finger}"] == pytest.approx(diagonals[0] / diagonals.sum(), abs=1e-6)
 
 
 def test_every_published_measure_is_taken(dimensions):
     from osteon.core.learning.report import published
 
-    wanted = {*published.ANSUR_II, *published.BONE_LENGTHS, *published.SEGMENTS, *published.SHARES}
+    wanted = {*published.ANSUR_II, *published.BONE_LENGTHS, *published.SEGMENTS, *published.RAYS, *published.SHARES}
     assert wanted <= set(dimensions)
     assert set(published.REGRESSIONS) <= set(published.ANSUR_II)
 

@@ -59,6 +59,7 @@ def average():
     stature = found["stature"]
     found |= {measure: published.segment_expected(measure, "male", stature).value for measure in published.SEGMENTS}
     found |= {measure: men[0] for measure, (men, _) in published.BONE_LENGTHS.items()}
+    found |= {measure: bones[0] / sum(bones) for measure, bones in published.RAYS.items()}
     return found | {measure: (low + high) / 2 for measure, (low, high) in published.SHARES.items()}
 
 

@@ -46,6 +46,16 @@ def test_random_poses_keep_limits_and_distance(body):
         assert sampling.overlap(start, end, radii).max() <= 0
 
 
+def test_harsh_poses_bend_spines_farther_and_have_rarer_shapes(body):
+    trunk = [i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula"))]
+    usual, harsh = (sampling.random_poses(body, 60, 5, harsh=way) for way in (False, True))
+    for poses, shapes, _ in (usual, harsh):
+        assert within(poses, body.limits).all()
+        assert np.abs(shapes).max() <= sampling.BETA_BOUND
+    assert harsh[1].std() > 1.1 * usual[1].std()
+    assert np.abs(harsh[0][:, trunk]).mean() > 1.1 * np.abs(usual[0][:, trunk]).mean()
+
+
 @pytest.mark.parametrize(
     ("angles", "through"),
     [
@@ -54,6 +64,7 @@ def test_random_poses_keep_limits_and_distance(body):
         ({"hip_flexion_r": 90, "knee_angle_r": 90}, set()),
         ({"hip_adduction_r": 30, "hip_adduction_l": 30}, {("thigh_l", "thigh_r")}),
         ({"shoulder_r_x": 115}, {("trunk_r", "upper_arm_r"), ("forearm_r", "trunk_r")}),
+        ({"shoulder_r_y": 37, "elbow_flexion_r": 142, "shoulder_r_z": 8}, {("chest", "hand_r")}),
     ],
 )
 def test_limbs_that_pass_through_the_body_are_seen(body, angles, through):

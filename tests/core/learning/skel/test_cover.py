@@ -18,7 +18,7 @@ SKIN, FACES = np.array(BALL.vertices), np.array(BALL.faces)
 def posed(bones: np.ndarray, features: np.ndarray) -> Posed:
     """A ball that does not move over bones (1 + B, V, 3) that do."""
     still = np.tile(np.eye(3, 4), (len(features), len(JOINT_NAMES), 1, 1))
-    return Posed(SKIN, bones[0], bones[1:], still, features)
+    return Posed(SKIN, bones[0], Skin(SKIN, FACES).depth(bones[0]), bones[1:], still, features)
 
 
 def test_a_bone_through_the_middle_of_a_triangle_is_seen():
@@ -41,13 +41,25 @@ def test_skin_gives_way_to_a_bone_that_comes_out():
     around = Neighbourhood(ball.vertices, ball.faces)
     rest = np.array([[0, 0, 0.08], [0.09, 0, 0]])
     nothing = np.zeros((1, 1, 1))
-    posed = Posed(ball.vertices, rest, nothing, nothing, nothing)
+    depth = np.array([0.02, 0.01])
+    posed = Posed(ball.vertices, rest, depth, nothing, nothing, nothing)
     move = push(ball.vertices, ball.faces, np.array([[0, 0, 0.11], [0.09, 0, 0]]), posed, around)
     moved = np.linalg.norm(move, axis=1)
     top = ball.vertices[:, 2].argmax()
     assert move[top, 2] == pytest.approx(0.01 + MARGIN, abs=1e-3)
     assert moved[np.linalg.norm(ball.vertices - ball.vertices[top], axis=1) > 0.04].max() == 0
     assert moved.argmax() == top
+
+
+def test_no_more_skin_is_asked_for_than_half_of_what_there_is_at_rest():
+    ball = trimesh.creation.icosphere(4, RADIUS)
+    around = Neighbourhood(ball.vertices, ball.faces)
+    nothing = np.zeros((1, 1, 1))
+    place = np.array([[0, 0, RADIUS - 0.0007]])
+    for depth, asked in ((0.001, 0.0), (0.002, 0.0003), (0.02, MARGIN - 0.0007)):
+        posed = Posed(ball.vertices, place, np.array([depth]), nothing, nothing, nothing)
+        move = push(ball.vertices, ball.faces, place, posed, around)
+        assert np.linalg.norm(move, axis=1).max() == pytest.approx(asked, abs=1e-4)
 
 
 def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there(monkeypatch):

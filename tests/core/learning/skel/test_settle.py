@@ -36,9 +36,9 @@ def some_bones() -> tuple[BoneSpace, dict[str, Bone]]:
     return bones, {name: Bone(ball.vertices, ball.faces) for name in names}
 
 
-def settled(flesh) -> BoneSpace:
+def settled(flesh, held=()) -> BoneSpace:
     bones, meshes = some_bones()
-    return settle.settle(bones, meshes, *flesh, stages=(3, 3), held=[], pool=40)
+    return settle.settle(bones, meshes, *flesh, stages=(3, 3), held=list(held), pool=40)
 
 
 def growth(bones: BoneSpace, beta: float) -> np.ndarray:
@@ -56,6 +56,17 @@ def test_a_small_bone_moves_inside_and_keeps_its_shape(flesh, monkeypatch):
         assert growth(bones, beta).max() / growth(bones, beta).min() < 1.3
     monkeypatch.setattr(settle, "STRAIN", 0.0)
     assert growth(settled(flesh), 2.5).max() / growth(settled(flesh), 2.5).min() > 1.5
+
+
+def test_a_bone_that_is_held_moves_less_there(flesh, monkeypatch):
+    middle = some_bones()[0].template[some_bones()[0].members("patella_r")].mean(0)
+    moves = []
+    for firmness in (0.0, settle.HELD, 100 * settle.HELD):
+        monkeypatch.setattr(settle, "HELD", firmness)
+        maps = settled(flesh, [("patella_r", middle)]).maps[0, :, :, 0]
+        moves.append(np.linalg.norm(maps @ [*middle, 1.0]))
+    assert moves[1] < 0.85 * moves[0]
+    assert moves[2] < 0.4 * moves[0]
 
 
 def test_straining_counts_the_symmetric_part_alone():

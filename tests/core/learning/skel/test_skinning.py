@@ -49,6 +49,16 @@ def people():
     return People(sources())
 
 
+def test_what_skins_are_to_cover_lies_under_them_at_rest():
+    body = load_body("open-child")
+    posed = skinning.pose_person(body, np.zeros(10), np.zeros((1, 46)))
+    assert posed.resting_depth.min() > 0
+    assert np.abs(posed.bones[0] - posed.resting_bones).max() < 1e-9
+    bones = body(torch.zeros(1, 46, dtype=torch.float64), skin=False, bones=True).bones[0].numpy()
+    # Not all of them are there: the nearest skin of some of a toe's bone is the next toe's.
+    assert 0.9 < len(posed.resting_bones) / len(skinning.shallowest(posed.skin, bones)) < 1
+
+
 def test_usual_poses_have_arms_hanging():
     body = load_body("open-neutral")
     q = skinning.usual_poses(body, 60, np.random.default_rng(4))
@@ -70,15 +80,12 @@ def test_held_out_people(gender):
     body = load_body(f"open-{gender}")
     persons = held_out.new_people(people(), gender, body, 12)
     misses = held_out.joint_misses(people(), body, learned.read(learned.FOLDER / f"open-{gender}.npz"), persons)
-    # Last of all bones are moved inside the skin, and joints stay: 3 mm are wanted, and the loin's vertebra is moved by more.
-    mean, loin = misses["bones"].mean(0), held_out.SIDE.index("lumbar_body")
-    assert np.delete(mean, loin).max() < (0.0035 if gender == "child" else 0.003)
-    assert mean[loin] < 0.0065
+    assert misses["bones"].mean(0).max() < 0.003
     skin = held_out.skin_misses(people(), body, persons[:4], 12)
     with_correctives, without = skin["with correctives"], skin["without"]
     assert with_correctives.mean() < 0.003
-    # Flesh must give way to bones, and part of the gain is lost; of children's thin flesh all of it.
-    assert with_correctives.mean() < (1.03 if gender == "child" else 0.9) * without.mean()
+    # Flesh must give way to bones, and part of the gain is lost, of children's thin flesh most.
+    assert with_correctives.mean() < (0.99 if gender == "child" else 0.9) * without.mean()
 
 
 @pytest.mark.slow
