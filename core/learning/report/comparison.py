@@ -43,6 +43,9 @@ REASONS: dict[str, Reason] = {
     "lateral malleolus height": Reason(
         "MakeHuman's women have high ankles: there their skin shows the malleoli", 0, 14
     ),
+    "ball of foot length": Reason(
+        "the template's great toe is long for its metatarsal, whose head lies the farther back", -13, 0
+    ),
     "hip breadth": Reason(_FLESH, 0, 15),
     "head breadth": Reason("MakeHuman's heads are narrow; the skull has the scalp's usual depth", -9, 0),
     "tibia": Reason("with malleolus and eminence; the shank, joint to joint, and tibiale agree", 0, 12),
