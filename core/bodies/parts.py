@@ -23,7 +23,6 @@ from .followers import (
     patella_transforms,
 )
 from .skel_file import SkelData, has_clavicle_ends
-from .skinning import chunks
 
 _FEMORA, _TIBIAE, _SCAPULAE = (
     [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
@@ -59,8 +58,7 @@ class Parts:
 
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
-        # (4, n) of each bone: a processor handles long rows best.
-        self.planes = [tensor(own.T) for own in np.split(vertices, np.cumsum(size[:-1]))]
+        self.vertices = tensor(vertices).split(size.tolist())  # (n, 4) of each bone
         in_order = (np.diff(order) == 1).all()
         self.places = None if in_order else index(np.argsort(order))
 
@@ -123,9 +121,10 @@ class Parts:
 
     def posed(self, transforms: Tensor, at_rest: Tensor) -> Tensor:
         """The vertices of all bones (B, Nk, 3)."""
-        whole = after(transforms, at_rest)
-        bones = whole.new_empty(len(whole), sum(own.shape[1] for own in self.planes), 3)
-        for some in chunks(len(whole), whole.device):
-            moved = [move @ own for move, own in zip(whole[some].unbind(1), self.planes, strict=True)]
-            bones[some] = torch.cat(moved, -1).mT
+        whole = after(transforms, at_rest).permute(1, 0, 3, 2).contiguous()
+        batch = whole.shape[1]
+        if batch == 1:
+            whole = whole[:, 0]  # plain products take half the time of batched ones
+        bones = torch.cat([v @ m for v, m in zip(self.vertices, whole.unbind(0), strict=True)], -2)
+        bones = bones.reshape(batch, bones.shape[-2], 3)
         return bones if self.places is None else bones[:, self.places]
