@@ -3,10 +3,9 @@
 The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically Accurate 3D Digital Humans".
 """
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -298,7 +297,7 @@ class Skel:
             for ids, shares in c.bone_groups:
                 points = c.bone_planes[:, ids]
                 moved = [next(move) @ points if share is None else next(move) @ points * share for share in shares]
-                bones[some, ids] = functools.reduce(torch.add, moved).mT
+                bones[some, ids] = reduce(torch.add, moved).mT
         return bones
 
     @cached_property
@@ -368,9 +367,11 @@ class _Constants:
         self.scale_source = index(source)
 
         self.parts = None if data.part_shapedirs is None else Parts(data, tensor, index)
+        if self.parts is not None:
+            return
         # In planes of x, y, z and 1: a processor handles long rows best.
         self.bone_planes = tensor(np.column_stack([data.bone_template, np.ones(len(data.bone_labels))]).T)
-        shared = [] if self.parts else list(_bone_groups(data, tensor, index))
+        shared = list(_bone_groups(data, tensor, index))
         self.bone_groups = [(group.vertices, group.shares) for group in shared]
         self.bone_frames = index([group.joint for group in shared for _ in group.carriers])
         self.bone_carriers = index([carrier for group in shared for carrier in group.carriers])
@@ -386,6 +387,7 @@ class _BoneGroup(NamedTuple):
 
 
 def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[..., Tensor]) -> Iterator[_BoneGroup]:
+    """At most two for each joint: who shares some of its vertices is asked for all of these."""
     weights, labels = data.bone_weights.tocsr(), data.bone_labels
     own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
     alone = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)

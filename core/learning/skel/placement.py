@@ -30,7 +30,7 @@ TEMPLATE_PLATEAU = 0.068
 KNEE_GAP, SACRAL_GAP = 0.002, 0.008
 HEEL_OFF = 0.005  # metres
 TOES = 0.85  # metatarsals and phalanges, across
-# The template's carpus is 0.44 of its third metacarpal long; people's 0.54 (Youm et al. 1978).
+# The template's carpus is 0.44 of its third metacarpal long; people's 0.51 to 0.57 (Youm et al. 1978).
 CARPUS = 1.2  # along the arm
 TARSUS = 0.82  # the template's is wide for its metatarsals
 HEEL_PAD = 0.018  # metres under the calcaneus, unloaded

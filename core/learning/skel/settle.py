@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
-from ..report.sampling import WIDER
+from ..report.sampling import BETA_BOUND, WIDER
 from .bone_names import Bones
 from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
 from .contacts import Contacts, loudest
@@ -29,7 +29,6 @@ DEPTHS = {"vertebra_c": 0.009, "vertebra": 0.008, "rib": 0.006, "sternum": 0.006
           "phalanx": 0.0015}  # fmt: skip
 POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
-REACH = 2.5  # standard deviations
 ROUNDS = 6
 SLACK = 0.003  # vertices that have no more than this beyond their margin are looked at in every round
 FARTHEST = 0.04  # metres outside the skin beyond which no placed bone is
@@ -107,8 +106,8 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
     random = np.random.default_rng(seed).standard_normal((pool, N_BETAS))
     # Half of them are driven outwards: few of ten components are near their ends in a random body.
     random[: pool // 2] *= WIDER
-    ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * REACH
-    return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -REACH, REACH)])
+    ends = np.concatenate([np.eye(N_BETAS), -np.eye(N_BETAS)]) * BETA_BOUND
+    return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -BETA_BOUND, BETA_BOUND)])
 
 
 def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray) -> np.ndarray:

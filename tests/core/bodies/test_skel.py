@@ -1,9 +1,12 @@
 """SKEL against the official implementation (golden/, tolerances as its makers measured them) and against itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.bodies.skel import Skel
 from osteon.core.errors import InputError
 from synthetic_skel import fingerprint, make_skel_model
 
@@ -44,6 +47,16 @@ def test_forward_equals_the_official_code(golden, dtype):
     assert np.abs(out.frames.numpy() - reference["joints_ori"]).max() <= 1e-5
     mean_error = np.abs(out.skin.mean(1).numpy() - reference["skin_mean"]).max(1)
     assert (mean_error <= tolerance).all()
+
+
+def test_bones_do_not_depend_on_how_a_file_sorts_them(golden):
+    body, reference = golden
+    inputs = [rows[:9] for rows in _inputs(reference, torch.float64)]  # more than are moved at a time
+    order = np.random.default_rng(0).permutation(body.n_bones)
+    fields = ("bone_template", "bone_weights", "bone_labels", "bone_parts")
+    sorted_ = replace(body.data, **{name: getattr(body.data, name)[order] for name in fields})
+    bones, again = (each(*inputs, skin=False, bones=True).bones for each in (body, Skel(sorted_)))
+    assert (again - bones[:, order]).abs().max() < 1e-12
 
 
 def test_pose_correctives_and_shape_equal_the_official_code(golden):

@@ -52,11 +52,8 @@ def people():
 
 def test_what_skins_are_to_cover_lies_under_them_at_rest():
     body = load_body("open-child")
-    for beta in (
-        np.zeros(10),
-        np.r_[2.5, np.zeros(9)],
-        np.r_[0, -2.5, np.zeros(8)],
-    ):  # toes differ in how near they are
+    # In these shapes toes differ in how near they are to each other.
+    for beta in (np.zeros(10), np.r_[2.5, np.zeros(9)], np.r_[0, -2.5, np.zeros(8)]):
         posed = skinning.pose_person(body, beta, np.zeros((1, 46)))
         assert np.abs(posed.bones[0] - posed.resting_bones).max() < 1e-9
         assert posed.resting_depth.min() > 0
