@@ -27,7 +27,7 @@ def measure(body: Skel, sites: dict[str, int], skin: Skin, bones: np.ndarray, jo
     found = {"stature": stature, **_heights(sites, skin, bones), **_distances(sites, skin, bones, joints)}
     found |= _breadths(body.gender, sites, skin, bones, stature)
     found |= _bone_lengths(body, sites, bones)
-    found |= _segments(joints)
+    found |= _segments(sites, bones, joints)
     found = {name: 1000 * value for name, value in found.items()}
     for name, ends in {
         "thigh / stature": "thigh",
@@ -205,8 +205,8 @@ def longest(points: np.ndarray) -> float:
     return float(pdist(points[ConvexHull(points).vertices]).max())
 
 
-def _segments(joints: np.ndarray) -> dict[str, float]:
-    """Joint centre to joint centre, mean of the sides."""
+def _segments(sites: dict[str, int], bones: np.ndarray, joints: np.ndarray) -> dict[str, float]:
+    """Joint centre to joint centre, of the hand to the top of the third knuckle, mean of the sides."""
 
     def between(one: str, other: str) -> float:
         return _mean_of_sides(
@@ -216,6 +216,7 @@ def _segments(joints: np.ndarray) -> dict[str, float]:
     return {
         "upper arm": between("humerus", "ulna"),
         "forearm": between("ulna", "hand"),
+        "hand": _mean_of_sides(lambda s: _distance(joints[JOINT_INDEX[f"hand_{s}"]], bones[sites[f"mcp_3_{s}"]])),
         "thigh": between("femur", "tibia"),
         "shank": between("tibia", "talus"),
         "between hip centres": _distance(joints[JOINT_INDEX["femur_r"]], joints[JOINT_INDEX["femur_l"]]),

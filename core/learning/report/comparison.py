@@ -32,6 +32,11 @@ REASONS: dict[str, Reason] = {
     "radiale-stylion length": Reason(_ARM, -14, 0),
     "forearm": Reason(_ARM, -14, 0),
     "upper arm": Reason(_ARM, -12, 0),
+    "hand": Reason(
+        "de Leva's hand is short beside ANSUR II's, women's most, whose hands are a ninth of stature as men's are",
+        0,
+        22,
+    ),
     "humerus": Reason(_ARM, -12, 0),
     "radius": Reason(_ARM, -12, 0),
     "ulna": Reason(_ARM, -12, 0),

@@ -103,10 +103,11 @@ BONE_LENGTHS: dict[str, tuple[tuple[float, float | None], tuple[float, float | N
     "femoral head radius": ((24.5, None), (21.5, None)),
 }
 
-# Joint centre to joint centre, mm: men, women; and the statures they belong to.
+# Joint centre to joint centre, of the hand to the top of the third knuckle, mm: men, women; and the statures they belong to.
 SEGMENTS: dict[str, tuple[float, float]] = {
     "upper arm": (281.7, 275.1),
     "forearm": (268.9, 264.3),
+    "hand": (86.2, 78.0),
     "thigh": (422.2, 368.5),
     "shank": (434.0, 432.3),
 }

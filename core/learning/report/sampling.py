@@ -1,6 +1,7 @@
 """Which bodies and poses a report looks at: random shapes, and random poses in which the limbs stay apart."""
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ WIDER = 1.25
 GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
 FIRM = ("head", "hand", "foot")  # these do not yield, and are thicker than their middle: thumbs, face
 FIRM_PERCENTILE = 95.0  # of the skin's distances from the axis, the radius of what is firm
+ROUNDING = 1e-6  # metres by which capsules that touch may seem deeper in each other than in the T pose
 _SIDES = "rl"
 
 # Capsules: the joints on whose middle they start and end; when these are the same, they go twice as far as the middle
@@ -83,7 +85,6 @@ def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tupl
     poses (count, 46) in radians, shapes (count, 10), and the share of drawn poses that was rejected
     """
     rng = np.random.default_rng(seed)
-    radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     shapes: list[np.ndarray] = []
     drawn = 0
@@ -92,7 +93,7 @@ def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tupl
         if harsh:
             q = farther(q, uniform(body.limits, 64, rng), body.limits)
         betas = random_shapes(64, rng, WIDER if harsh else 1.0)
-        for k, apart in enumerate(limbs_apart(body, radii, q, betas)):
+        for k, apart in enumerate(limbs_apart(body, q, betas)):
             if len(poses) < count:
                 drawn += 1
                 if apart:
@@ -101,25 +102,34 @@ def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tupl
     return np.array(poses), np.array(shapes), 1 - count / drawn
 
 
-def limbs_apart(body: Skel, radii: np.ndarray, q: np.ndarray, betas: np.ndarray | None = None) -> np.ndarray:
-    """(B,) in which of poses q (B, 46) no limb passes through the body; betas (B, 10), the mean body when None.
+def limbs_apart(body: Skel, q: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """(B,) in which of poses q (B, 46) no limb passes through the body; betas (B, 10), or (1, 10) for all.
 
-    radii: as `capsule_radii` gives them
+    Limbs that already touch in the T pose, as stout thighs do, may go no deeper into each other.
     """
-    shape = None if betas is None else torch.as_tensor(betas)
-    starts, ends = capsule_ends(body, body(torch.as_tensor(q), shape, skin=False))
-    return np.array([overlap(start, end, radii).max() <= 0 for start, end in zip(starts, ends, strict=True)])
+    starts, ends = capsule_ends(body, body(torch.as_tensor(q), torch.as_tensor(betas), skin=False), betas)
+    radii, touching = (np.broadcast_to(row, (len(q), row.shape[1])) for row in resting_capsules(body, betas))
+    return np.array(
+        [
+            (overlap(start, end, radius) <= most + ROUNDING).all()
+            for start, end, radius, most in zip(starts, ends, radii, touching, strict=True)
+        ]
+    )
 
 
-def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
-    """Where the axes of the capsules start and end, each (B, C, 3), metres; C counts `CAPSULES`."""
+def capsule_ends(body: Skel, out: SkelOutput, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the axes of the capsules start and end, each (B, C, 3), metres; C counts `CAPSULES`.
+
+    out: the body in shapes betas (B, 10), or (1, 10) for all
+    """
     joints, transforms = out.joints.numpy(), out.transforms.numpy()
     starts, ends = [], []
     for name, (first, last) in _ENDS.items():
         start, end = (joints[:, [JOINT_INDEX[joint] for joint in ends_at]].mean(1) for ends_at in (first, last))
         if first == last:
             leaf = JOINT_INDEX[first[0]]
-            way = transforms[:, leaf, :3, :3] @ _bone_middle(body, leaf)
+            middle = _bone_middle(body, leaf)
+            way = (transforms[:, leaf, :3, :3] @ (middle[:, :1] + middle[:, 1:] @ betas.T).T[..., None])[..., 0]
             start, end = (start + way, start + way) if name == "chest" else (start, start + 2 * way)
         if name[:-2] in _FAR_HALF:
             start = (start + end) / 2
@@ -128,27 +138,27 @@ def capsule_ends(body: Skel, out: SkelOutput) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(starts, 1), np.stack(ends, 1)
 
 
-def capsule_radii(body: Skel) -> np.ndarray:
-    """(C,) radii of the capsules in the mean body, metres.
+def resting_capsules(body: Skel, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of shapes betas (B, 10): radii (B, C) of the capsules, and how deep `PAIRS` (B, P) touch in the T pose, metres.
 
-    `GIVE` times the median distance of the skin from the axis; of what is firm, the 95th percentile.
+    A radius is `GIVE` times the median distance of the skin from the axis; of what is firm, the 95th percentile.
     """
-    rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64))
+    pose = torch.zeros(len(betas), len(POSE_INDEX), dtype=torch.float64)
+    rest = body(pose, torch.as_tensor(betas))
     assert rest.skin is not None
-    skin = rest.skin[0].numpy()
+    skin = rest.skin.numpy()
     owner = np.asarray(body.data.skin_weights.argmax(1)).ravel()
-    starts, ends = (end[0] for end in capsule_ends(body, rest))
-    radii = []
-    for name, start, end in zip(CAPSULES, starts, ends, strict=True):
-        points = skin[np.isin(owner, [JOINT_INDEX[joint] for joint in _SKIN[name]])]
+    starts, ends = capsule_ends(body, rest, betas)
+    radii = np.empty(starts.shape[:2])
+    for c, name in enumerate(CAPSULES):
+        ids = np.flatnonzero(np.isin(owner, [JOINT_INDEX[joint] for joint in _SKIN[name]]))
         if name.startswith("trunk"):  # a capsule on each side
-            points = points[points[:, 0] * np.sign(start[0]) > 0]
-        along = end - start
-        share = np.clip((points - start) @ along / max(along @ along, 1e-12), 0, 1)
-        distance = np.linalg.norm(points - start - share[:, None] * along, axis=1)
+            ids = ids[body.data.skin_template[ids, 0] * np.sign(starts[0, c, 0]) > 0]
+        distance = _to_segment(skin[:, ids], starts[:, c, None], ends[:, c, None])
         firm = name.removesuffix("_r").removesuffix("_l") in FIRM
-        radii.append(np.percentile(distance, FIRM_PERCENTILE) if firm else GIVE * np.median(distance))
-    return np.array(radii)
+        radii[:, c] = np.percentile(distance, FIRM_PERCENTILE, 1) if firm else GIVE * np.median(distance, 1)
+    touching = [overlap(*capsules) for capsules in zip(starts, ends, radii, strict=True)]
+    return radii, np.maximum(touching, 0)
 
 
 def overlap(starts: np.ndarray, ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
@@ -181,11 +191,17 @@ def segment_distances(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
 def _to_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     along = end - start
     share = np.clip(((point - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-12), 0, 1)
-    return np.linalg.norm(point - start - share[:, None] * along, axis=-1)
+    return np.linalg.norm(point - start - share[..., None] * along, axis=-1)
 
 
+@lru_cache(maxsize=4)  # the joints of one body that are asked for
 def _bone_middle(body: Skel, joint: int) -> np.ndarray:
-    """(3,) the middle of a joint's bones from the joint, in the mean body at rest."""
-    rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64), skin=False, bones=True)
+    """(3, 11) the middle of a joint's bones from the joint, in the mean body at rest, and its change per beta.
+
+    Exact for open bodies; in official ones the middles are not quite linear in the betas.
+    """
+    betas = torch.cat([torch.zeros(1, N_BETAS), torch.eye(N_BETAS)]).double()
+    rest = body(torch.zeros(len(betas), len(POSE_INDEX), dtype=torch.float64), betas, skin=False, bones=True)
     assert rest.bones is not None
-    return rest.bones[0].numpy()[body.bone_labels == joint].mean(0) - rest.joints[0, joint].numpy()
+    middles = (rest.bones[:, body.bone_labels == joint].mean(1) - rest.joints[:, joint]).numpy()
+    return np.vstack([middles[:1], middles[1:] - middles[0]]).T

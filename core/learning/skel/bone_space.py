@@ -33,6 +33,10 @@ class BoneSpace:
         """The ids of a part's vertices."""
         return np.flatnonzero(self.parts == self.names.index(name))
 
+    def points(self, name: str) -> np.ndarray:
+        """(v, 3) a part's vertices in the mean body."""
+        return self.template[self.members(name)]
+
     def moved(self, template: np.ndarray | None = None, maps: np.ndarray | None = None) -> "BoneSpace":
         """With another template or other maps."""
         return replace(

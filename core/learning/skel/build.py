@@ -23,7 +23,7 @@ def build(people: People, gender: str, learned: Learned) -> SkelData:
 def assemble(people: People, gender: str, shapes: Shapes, learned: Learned) -> SkelData:
     """As `build`, for a shape space that is there already."""
     space = bone_space(people, learned)
-    right: Bones = {name: Bone(space.template[space.members(name)], people.bones[name].faces) for name in space.names}
+    right: Bones = {name: Bone(space.points(name), people.bones[name].faces) for name in space.names}
     bones = mirrored(right)
     names = list(bones)
     labels_of = np.array([JOINT_INDEX[joint_of(name)] for name in names])

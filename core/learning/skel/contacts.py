@@ -15,6 +15,7 @@ from ...bodies.skel import Skel
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from ..report.articulation import articulations
+from ..report.contact import depth_within
 from ..report.sampling import random_poses, random_shapes
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
@@ -27,7 +28,7 @@ FAR = 0.11  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
-SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0045, 0.045
+SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0025, 0.045
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.002, 0.5
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
@@ -39,9 +40,9 @@ TOUCHING = (  # bones that share a joint and overlap in the template
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
 YIELDING = "rib"  # what gives way to a scapula
-POSES, SHAPES = 240, 20  # that a round looks at
-WORST = 60  # poses and shapes of rounds before in which most was lacking, that it looks at again
-ROUNDS = 14
+POSES, SHAPES = 180, 20  # that a round looks at
+WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
+ROUNDS = 10
 SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
 SEED = 23
 
@@ -80,6 +81,7 @@ class Contacts:
         joints = [joint_of(name) for name in bones.names]
         self.spacing = _spacing(bones.template, self.faces)
         normals = Skin(bones.template, self.faces).vertex_normals
+        solids = [Skin(p, faces) for p, faces in zip(points, self.triangles, strict=True)]
         joined = articulations(bones.names)
         self.pairs: list[Pair] = []
         for a, b in itertools.combinations(range(len(points)), 2):
@@ -103,7 +105,9 @@ class Contacts:
                 if scapular:
                     clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
                 else:
-                    clearance = 0.0 if resting else min(CLEARANCE_POSED, SHARE * float(distance.min()))
+                    clearance = 0.0 if resting else CLEARANCE_POSED
+                    if not resting and distance.min() < NEAR:
+                        clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
                 near = self.members[a][near_a], self.members[b][near_b]
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 
@@ -162,6 +166,15 @@ class Contacts:
                 yield pair, near_one, near_other
 
 
+def _gap(one: Skin, other: Skin) -> float:
+    """Metres between two bones, less than `NEAR` vertex to vertex, 0 where they overlap."""
+    deepest = -np.inf
+    for solid, points in ((one, other.vertices), (other, one.vertices)):
+        near = np.isfinite(cKDTree(solid.vertices).query(points, distance_upper_bound=NEAR)[0])
+        deepest = max(deepest, float(depth_within(solid, points[near]).max()))
+    return max(0.0, -deepest)
+
+
 def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(V,) the mean length of the edges at each vertex."""
     start, end = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
@@ -193,21 +206,33 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
         motions = body.part_motions(torch.as_tensor(poses), torch.as_tensor(betas))[:, parts].numpy()
         resting = bones.at(betas)
         worst, move = np.zeros(len(template)), np.zeros_like(template)
-        lacks = np.zeros(len(poses))
+        lacks = np.zeros((len(poses), len(bones.names)))
         for n, (motion, points) in enumerate(zip(motions, resting + (template - bones.template), strict=True)):
             own = motion[bones.parts]
             there = (own[:, :, :3] @ points[..., None])[..., 0] + own[:, :, 3]
             ids, lack, outward = contacts.lacking(there)
-            lacks[n] = lack.max(initial=0)
+            np.maximum.at(lacks[n], bones.parts[ids], lack)
             ids, lack, outward = loudest(worst, ids, lack, outward)
             move[ids] = -(own[ids, :, :3].transpose(0, 2, 1) @ (outward * lack[:, None])[..., None])[..., 0]
         log.info("bones apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
         template = template + spread @ move
-        hardest = np.argsort(-lacks, kind="stable")[:WORST]
+        hardest = _hardest(lacks)
         again = poses[hardest], betas[hardest]
     return bones.moved(template)
+
+
+def _hardest(lacks: np.ndarray) -> np.ndarray:
+    """The poses, `WORST` at most, in which each bone lacks most, from lacks (S, P): the worst of each, then the second.
+
+    A few bones that lack much in most poses shall not crowd out the others.
+    """
+    rank = np.argsort(np.argsort(-lacks, axis=0, kind="stable"), axis=0).astype(float)
+    rank[lacks <= 0] = np.inf
+    first = rank.min(1)
+    order = np.lexsort((-lacks.max(1), first))
+    return order[np.isfinite(first[order])][:WORST]
 
 
 def sampled_poses(body: Skel, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ little as will do in all poses in which it holds, and much more firmly in those 
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -116,8 +117,9 @@ def _asked(
     skin, matrices = blended(posed, weights)
     skin += corrected(posed, matrices, posedirs)
     found = np.zeros(skin.shape, np.float32)
+    kept, rest = resting(posed, faces, around)
     for k, points in enumerate(posed.bones):
-        move = push(skin[k], faces, points, posed, around)
+        move = push(skin[k], faces, points[kept], rest, around)
         ids = np.flatnonzero(move.any(1))
         back = np.linalg.solve(matrices[k, ids], move[ids][..., None])[..., 0]
         longer = np.linalg.norm(back, axis=1) / np.linalg.norm(move[ids], axis=1)
@@ -125,8 +127,29 @@ def _asked(
     return found
 
 
-def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, posed: Posed, around: Neighbourhood) -> np.ndarray:
-    """(N, 3) metres by which each vertex of a posed skin should move outwards so that it covers the bones."""
+class Resting(NamedTuple):
+    """A skin (N, 3) in the T pose, the points (V, 3) of bones that it shall cover, and their depths there (V,), metres."""
+
+    skin: np.ndarray
+    bones: np.ndarray
+    depth: np.ndarray  # 0 outside
+
+
+def resting(posed: Posed, faces: np.ndarray, around: Neighbourhood) -> tuple[np.ndarray, Resting]:
+    """Which points of a person's bones are looked at, as indices, and these in the T pose.
+
+    The skin vertex nearest to a toe's bone may be the next toe's, which has nothing to cover there: no such point is.
+    """
+    surface = Skin(posed.skin, faces)
+    nearest = cKDTree(posed.skin).query(posed.resting_bones)[1]
+    depth = surface.closest(posed.resting_bones, around.triangles[nearest])[0]
+    outside = np.flatnonzero(depth <= 0)
+    kept = np.delete(np.arange(len(depth)), outside[surface.winding(posed.resting_bones[outside]) > 0.5])
+    return kept, Resting(posed.skin, posed.resting_bones[kept], np.maximum(depth[kept], 0))
+
+
+def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, rest: Resting, around: Neighbourhood) -> np.ndarray:
+    """(N, 3) metres by which each vertex of a posed skin should move outwards so that it covers the bones (V, 3)."""
     surface = Skin(skin, faces)
     distance, nearest = cKDTree(skin).query(bones, distance_upper_bound=FARTHEST)
     found = np.flatnonzero(np.isfinite(distance))
@@ -135,18 +158,20 @@ def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, posed: Posed, a
     shallow = depth < COARSE
     found, nearest = found[shallow], nearest[shallow]
     depth = surface.closest(bones[found], around.triangles[nearest])[0]
-    own = np.linalg.norm(posed.skin[nearest] - posed.resting_bones[found], axis=1) < NEAR
-    margin = np.where(own, np.minimum(SHARE * posed.resting_depth[found], MARGIN), 0.0)
+    own = np.linalg.norm(rest.skin[nearest] - rest.bones[found], axis=1) < NEAR
+    margin = np.where(own, np.minimum(SHARE * rest.depth[found], MARGIN), 0.0)
     lacking = depth < np.where(own, margin, -SEEMING)
-    found, nearest, lack = found[lacking], nearest[lacking], np.minimum(margin - depth, MOST)[lacking]
+    found, nearest, depth, margin = found[lacking], nearest[lacking], depth[lacking], margin[lacking]
+    lack = np.minimum(margin - depth, MOST)
+    # One point for each skin vertex, the one that lacks most; what a fold only makes seem outside is left out.
     most = np.zeros(len(skin))
     np.maximum.at(most, nearest, lack)
-    # One point for each skin vertex, the one that lacks most; what a fold only makes seem outside is left out.
     order = np.argsort(lack, kind="stable")
     worst_of = np.full(len(skin), -1)
-    worst_of[nearest[order]] = found[order]
-    outside = np.flatnonzero(most > MARGIN + SEEMING)
-    most[outside[surface.winding(bones[worst_of[outside]]) > 0.5]] = 0
+    worst_of[nearest[order]] = order
+    asked = np.flatnonzero(worst_of >= 0)
+    asked = asked[depth[worst_of[asked]] < -SEEMING]
+    most[asked[surface.winding(bones[found[worst_of[asked]]]) > 0.5]] = 0
     spread = np.zeros(len(skin))
     active = most[around.source] > 0
     np.maximum.at(spread, around.to[active], around.weight[active] * most[around.source[active]])

@@ -36,7 +36,7 @@ def glide(bones: BoneSpace, known: np.ndarray | None = None) -> tuple[np.ndarray
     bones: in the T pose; metres
     known: the joint, when it is known already and only the axes are looked for
     """
-    v = {name: bones.template[bones.members(name)] for name in bones.names}
+    v = {name: bones.points(name) for name in bones.names}
     scapula = v["scapula_r"][:: max(1, len(v["scapula_r"]) // POINTS)]
     cage = Cage(v)
     sternal, acromial = (end_of(v["clavicle_r"], [way, 0, 0]) for way in (1, -1))

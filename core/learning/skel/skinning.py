@@ -16,9 +16,10 @@ from ...anatomy.joints import JOINT_NAMES, PARENTS, POSE_INDEX
 from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, uniform
 from ...bodies.skel import SMPL_SOURCE, Skel
 from ...fitting.surface import fit_skel
-from ..inside import Skin
-from ..report.sampling import capsule_radii, limbs_apart
+from ..report.sampling import limbs_apart
+from .people import People
 from .posing import AnnyRig
+from .weights import toes_share
 
 N_JOINTS = len(JOINT_NAMES)
 FULL = 0.75  # share of the other poses that go all the way to the limits
@@ -38,7 +39,6 @@ class Posed:
 
     skin: np.ndarray  # (N, 3) T pose, in the shape space
     resting_bones: np.ndarray  # (V, 3) those points of bones that lie shallowest, in the T pose
-    resting_depth: np.ndarray  # (V,) metres under the skin there
     bones: np.ndarray  # (B, V, 3)
     skinning: np.ndarray  # (B, 24, 3, 4) what SKEL's joints do to the T pose
     features: np.ndarray  # (B, 207)
@@ -52,24 +52,24 @@ class Sample(Posed):
     goals: np.ndarray  # (B, N, 3) the same, but that thin skin goes with the bone under it: what is learned from
 
 
-def random_poses(body: Skel, count: int, generator: np.random.Generator, usual: float = USUAL) -> np.ndarray:
-    """(count, 46) angles within the limits, the root upright, in which no limb passes through the body.
+def random_poses(
+    body: Skel, beta: np.ndarray, count: int, generator: np.random.Generator, usual: float = USUAL
+) -> np.ndarray:
+    """(count, 46) angles within the limits, the root upright, in which no limb passes through the body of shape beta (10,).
 
     usual: the share of usual poses; of the others `FULL` go all the way to their limits, the rest a random share of it.
     """
-    poses = [*usual_poses(body, round(usual * count), generator)]
-    radii = capsule_radii(body)
+    poses = [*usual_poses(body, beta, round(usual * count), generator)]
     while len(poses) < count:
         share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
         q = share * uniform(body.limits, 2 * count, generator)
-        poses += [*q[limbs_apart(body, radii, q)]]
+        poses += [*q[limbs_apart(body, q, beta[None])]]
     return np.array(poses[:count])
 
 
-def usual_poses(body: Skel, count: int, generator: np.random.Generator) -> np.ndarray:
-    """(count, 46) angles of people who stand or walk, arms hanging."""
+def usual_poses(body: Skel, beta: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """(count, 46) angles of people of shape beta (10,) who stand or walk, arms hanging."""
     low, high = body.limits.T
-    radii = capsule_radii(body)
     poses: list[np.ndarray] = []
     while len(poses) < count:
         q = USUAL_SHARE * uniform(body.limits, 2 * count, generator)
@@ -79,7 +79,7 @@ def usual_poses(body: Skel, count: int, generator: np.random.Generator) -> np.nd
                 angle = np.radians(generator.normal(mean, spread, len(q)))
                 q[:, side] = angle if side == right else MIRROR_SIGNS[side] * angle
         q = np.clip(q, low, high)
-        poses += [*q[limbs_apart(body, radii, q)]]
+        poses += [*q[limbs_apart(body, q, beta[None])]]
     return np.array(poses[:count])
 
 
@@ -90,11 +90,8 @@ def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:
     bones = body(angles, torch.as_tensor(beta)[None], skin=False, bones=True).bones
     assert bones is not None
     shallow = bones.numpy()[:, shallowest(skin, bones[0].numpy())]
-    depth = Skin(skin, body.data.faces).depth(shallow[0])
-    # The nearest skin of a toe's bone may be the next toe's, which has nothing to cover there.
-    shallow, depth = shallow[:, depth > 0], depth[depth > 0]
     motions = joint_motions(body, q, beta)
-    return Posed(skin, shallow[0], depth, shallow[1:], motions, pose_features(motions[..., :3]))
+    return Posed(skin, shallow[0], shallow[1:], motions, pose_features(motions[..., :3]))
 
 
 def sample(body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.ndarray, about: str = "skel") -> Sample:
@@ -119,6 +116,16 @@ def sample(body: Skel, rig: AnnyRig, base: np.ndarray, beta: np.ndarray, q: np.n
     }
     goals = over_bones(posed.skin, targets, firm, body.part_motions(angles, shape).numpy())
     return Sample(**vars(posed), targets=targets, goals=goals)
+
+
+def rig_for(people: People, body: Skel) -> AnnyRig:
+    """anny's rig, whose toes bend where a body's bones do."""
+    rest = body(torch.zeros(1, len(POSE_INDEX), dtype=torch.float64), bones=True)
+    assert rest.skin is not None
+    assert rest.bones is not None
+    skin, bones = rest.skin[0].numpy(), rest.bones[0].numpy()
+    toes = toes_share(skin, lambda name: bones[body.bone_parts == body.bone_part_names.index(name)])
+    return AnnyRig(people.makehuman, people.surface, people.pose, toes)
 
 
 def shallowest(skin: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -41,7 +41,6 @@ from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
-from .posing import AnnyRig
 from .settle import LARGE_POOL, POOL, settle
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 COVERED, COVERED_POSES = 24, 22  # rarer shapes in which bones are covered besides, and poses of a person or shape
 USUAL = 200  # poses in which covering bones shall change little
 USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
-LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 16  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 
@@ -186,28 +185,27 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     body = Skel(
         assemble(people, gender, shapes, replace(kept, skin_weights=scipy.sparse.csr_matrix(first), posedirs=None))
     )
-    rig = AnnyRig(people.makehuman, people.surface, people.pose)
+    rig = skinning.rig_for(people, body)
     generator = np.random.default_rng(SEED)
-    samples = [
-        skinning.sample(
-            body, rig, people.base(shapes, k), shapes.betas[k], skinning.random_poses(body, POSES, generator)
-        )
-        for k in training_people(shapes)
-    ]
+    samples = []
+    for k in training_people(shapes):
+        q = skinning.random_poses(body, shapes.betas[k], POSES, generator)
+        samples.append(skinning.sample(body, rig, people.base(shapes, k), shapes.betas[k], q))
 
     def in_new_poses(turn: int) -> list[skinning.Posed]:
         generator = np.random.default_rng([SEED, turn])
         rare = random_shapes(COVERED, generator, WIDER)
         return [
-            skinning.pose_person(body, beta, skinning.random_poses(body, COVERED_POSES, generator, USUAL_COVERED))
+            skinning.pose_person(body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED))
             for beta in [*shapes.betas[training_people(shapes, turn)], *rare]
         ]
 
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
-    standing = skinning.usual_poses(body, USUAL, generator)
-    usual = skinning.pose_features(skinning.joint_motions(body, standing, np.zeros(body.n_betas))[..., :3])
+    mean = np.zeros(body.n_betas)
+    standing = skinning.usual_poses(body, mean, USUAL, generator)
+    usual = skinning.pose_features(skinning.joint_motions(body, standing, mean)[..., :3])
     posedirs = covered(in_new_poses, features, usual, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 
@@ -240,7 +238,7 @@ def regressed(regressor: scipy.sparse.csr_matrix, shapes: Shapes) -> np.ndarray:
 
 def _forearm_axis(bones: BoneSpace) -> np.ndarray:
     """The line that the right forearm turns about, to the elbow: from the head of the ulna to that of the radius."""
-    ulna, radius = (bones.template[bones.members(name)] for name in ("ulna_r", "radius_r"))
+    ulna, radius = (bones.points(name) for name in ("ulna_r", "radius_r"))
     axis = placement.end_of(radius, [1, 0, 0]) - placement.end_of(ulna, [-1, 0, 0])
     return axis / np.linalg.norm(axis)
 
@@ -261,7 +259,9 @@ def first_weights(people: People, mean: np.ndarray, centres: np.ndarray, bones: 
     """(N, 24) weights of the skin from MakeHuman's, its bones mapped to SKEL's joints."""
     surface = people.surface
     levels = {name: float(middle[1]) for name, middle in joints.vertebrae(bones)}
-    own = weights.skin_weights(people.makehuman, surface.base_ids, mean[: len(surface.base_ids)], centres, levels)
+    skin = mean[: len(surface.base_ids)]
+    toes = weights.toes_share(skin, bones.points)
+    own = weights.skin_weights(people.makehuman, surface.base_ids, skin, centres, levels, toes)
     caps = np.array([own[loop].mean(0) for loop in surface.caps])
     every = np.concatenate([own, caps])
     return (every + every[surface.mirror][:, OTHER_SIDE]) / 2

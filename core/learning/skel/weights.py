@@ -1,11 +1,14 @@
 """Weights of skin and bone vertices to the 24 joints of SKEL."""
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse
 
 from ...anatomy.joints import JOINT_INDEX
 from .bone_names import Bones
 from .makehuman import MakeHuman
+from .placement import end_of
 from .posing import SPINE as RIG_SPINE
 from .skeleton import N_JOINTS, joint_of, spine_weights
 
@@ -26,14 +29,21 @@ RIG_TO_SKEL = {
     "breast": "trunk",
 }
 PRONATION_START, PRONATION_END = 0.15, 0.95  # shares of the forearm between which the skin goes over to the radius
+# Share of a toe's length, before and behind the metatarsal's head, in which the skin goes over to the toes.
+TOES_BEGIN = 0.15
 
 
 def skin_weights(
-    makehuman: MakeHuman, skin_ids: np.ndarray, skin: np.ndarray, joints: np.ndarray, levels: dict[str, float]
-):
+    makehuman: MakeHuman,
+    skin_ids: np.ndarray,
+    skin: np.ndarray,
+    joints: np.ndarray,
+    levels: dict[str, float],
+    toes: np.ndarray,
+) -> np.ndarray:
     """(n, 24) weights of the base mesh vertices `skin_ids`, whose T-pose places are `skin`.
 
-    `levels` are the heights of the vertebral bodies, by name.
+    `levels` are the heights of the vertebral bodies, by name; `toes` as `toes_share` gives them.
     """
     rig = makehuman.rig_weights()[skin_ids]
     weights = np.zeros((len(skin_ids), N_JOINTS))
@@ -69,12 +79,30 @@ def skin_weights(
             # Around the ankle some of the foot's skin goes with the talus.
             height = joints[JOINT_INDEX[f"talus{side}"], 1] - skin[:, 1]
             talus = 0.5 * _smooth(1 - height / 0.03)
-            weights[:, JOINT_INDEX[f"talus{side}"]] += share * talus
-            weights[:, JOINT_INDEX[f"calcn{side}"]] += share * (1 - talus)
+            weights[:, JOINT_INDEX[f"toes{side}"]] += share * toes
+            weights[:, JOINT_INDEX[f"talus{side}"]] += share * (1 - toes) * talus
+            weights[:, JOINT_INDEX[f"calcn{side}"]] += share * (1 - toes) * (1 - talus)
         else:
             weights[:, JOINT_INDEX[f"{kind}{side}"]] += share
     weights[weights < 1e-4] = 0
     return weights / weights.sum(1, keepdims=True)
+
+
+def toes_share(skin: np.ndarray, bone: Callable[[str], np.ndarray]) -> np.ndarray:
+    """(N,) how much of what MakeHuman gives to the foot goes with the toes instead, of a skin (N, 3) in the T pose.
+
+    MakeHuman's toes bend where they part, SKEL's at the heads of the metatarsals, a third of a toe farther back.
+
+    bone: gives the vertices of a bone of the right foot
+    """
+    heads, tips = (
+        np.array([end_of(bone(f"{stem}_{n}_r"), [0, 0, 1]) for n in range(5, 0, -1)])  # from the outside inwards
+        for stem in ("metatarsal", "phalanx_distal_foot")
+    )
+    across = -np.abs(skin[:, 0])
+    start = np.interp(across, heads[:, 0], heads[:, 2])
+    length = np.interp(across, heads[:, 0], (tips - heads)[:, 2])
+    return _smooth(((skin[:, 2] - start) / length + TOES_BEGIN) / (2 * TOES_BEGIN))
 
 
 def _kind(makehuman: MakeHuman, bone: str) -> str:

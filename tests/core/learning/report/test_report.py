@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 from osteon.core import cli
-from osteon.core.anatomy.joints import POSE_INDEX
+from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.limits import within
 from osteon.core.bodies.load import load_body
 from osteon.core.bodies.skel import Skel
+from osteon.core.bodies.stature import betas_for
 from osteon.core.learning.report import bone_growth, report, sampling, sites
 from osteon.core.learning.report.summary import summary
 from osteon.core.learning.report.tables import Table, as_markdown, as_text
@@ -40,10 +41,43 @@ def test_random_poses_keep_limits_and_distance(body):
     assert within(poses, body.limits).all()
     assert (poses[:, :3] == 0).all()  # the root stays
     assert 0 <= rejected < 0.95
-    starts, ends = sampling.capsule_ends(body, body(torch.tensor(poses), torch.tensor(shapes), skin=False))
-    radii = sampling.capsule_radii(body)
-    for start, end in zip(starts, ends, strict=True):
-        assert sampling.overlap(start, end, radii).max() <= 0
+    starts, ends = sampling.capsule_ends(body, body(torch.tensor(poses), torch.tensor(shapes), skin=False), shapes)
+    radii, touching = sampling.resting_capsules(body, shapes)
+    for *capsules, most in zip(starts, ends, radii, touching, strict=True):
+        assert (sampling.overlap(*capsules) <= most + sampling.ROUNDING).all()
+
+
+def test_limbs_are_as_thick_as_the_shape_has_them(body):
+    shapes = 2.0 * np.eye(10)[:3]
+    radii = sampling.resting_capsules(body, shapes)[0]
+    alone = np.concatenate([sampling.resting_capsules(body, shape[None])[0] for shape in shapes])
+    assert np.abs(radii - alone).max() < 1e-12
+    assert np.abs(radii - sampling.resting_capsules(body, np.zeros((1, 10)))[0]).max(1).min() > 0.002
+    arm_at_the_side = np.zeros((1, 46))
+    arm_at_the_side[0, POSE_INDEX["shoulder_r_x"]] = np.radians(80)
+    lean, stout = (betas_for(body, stature=1.76, mass=mass)[None] for mass in (60, 110))
+    assert sampling.limbs_apart(body, arm_at_the_side, lean)
+    assert not sampling.limbs_apart(body, arm_at_the_side, stout)
+
+
+def test_limbs_that_touch_in_the_t_pose_go_no_deeper():
+    """A thigh against its own side's trunk, on whose end it turns: as deep until it is flexed beyond a right angle."""
+    neutral = load_body("open-neutral")
+    stout = betas_for(neutral, stature=1.70, mass=125)[None]
+    trunk = [{sampling.CAPSULES[i], sampling.CAPSULES[k]} for i, k in sampling.PAIRS].index({"trunk_r", "thigh_r"})
+    assert sampling.resting_capsules(neutral, stout)[1][0, trunk] > 0.01
+    poses = np.zeros((3, 46))
+    poses[1:, POSE_INDEX["hip_flexion_r"]] = np.radians([60, 115])
+    assert sampling.limbs_apart(neutral, poses, stout).tolist() == [True, True, False]
+
+
+def test_capsules_end_where_the_bones_of_the_shape_do(body):
+    shapes = np.array([[0.0] * 10, [-2.0, 0, 1.5, *[0] * 7]])
+    out = body(torch.zeros(2, 46, dtype=torch.float64), torch.tensor(shapes), skin=False, bones=True)
+    starts, ends = sampling.capsule_ends(body, out, shapes)
+    middles = out.bones[:, body.bone_labels == JOINT_INDEX["head"]].mean(1).numpy()
+    head = sampling.CAPSULES.index("head")
+    assert np.abs((starts[:, head] + ends[:, head]) / 2 - middles).max() < 1e-9
 
 
 def test_harsh_poses_bend_spines_farther_and_have_rarer_shapes(body):
@@ -71,8 +105,9 @@ def test_limbs_that_pass_through_the_body_are_seen(body, angles, through):
     pose = torch.zeros(1, 46, dtype=torch.float64)
     for name, degrees in angles.items():
         pose[0, POSE_INDEX[name]] = np.radians(degrees)
-    starts, ends = sampling.capsule_ends(body, body(pose, skin=False))
-    overlap = sampling.overlap(starts[0], ends[0], sampling.capsule_radii(body))
+    mean = np.zeros((1, 10))
+    starts, ends = sampling.capsule_ends(body, body(pose, skin=False), mean)
+    overlap = sampling.overlap(starts[0], ends[0], sampling.resting_capsules(body, mean)[0][0])
     found = {tuple(sorted(sampling.CAPSULES[k] for k in pair)) for pair in sampling.PAIRS[overlap > 0]}
     assert found >= through
     assert bool(found) == bool(through), found

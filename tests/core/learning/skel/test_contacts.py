@@ -90,3 +90,15 @@ def test_a_pose_that_is_met_once_is_looked_at_again(monkeypatch):
     once, often = (apart(bones, meshes, body, rounds=rounds) for rounds in (1, 10))
     assert lack(bones) == pytest.approx(0.003, abs=3e-4)  # each gives half of six millimetres
     assert lack(often) < 0.0005 < lack(once)
+
+
+def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):
+    lacks = np.zeros((50, 3))
+    lacks[:40, 0] = np.linspace(0.010, 0.009, 40)
+    lacks[45, 1] = 0.001
+    monkeypatch.setattr(contacts, "WORST", 10)
+    hardest = contacts._hardest(lacks)
+    assert hardest[:2].tolist() == [0, 45]
+    assert len(hardest) == 10
+    assert lacks[hardest].max(1).min() > 0  # those in which nothing lacks are not looked at again
+    assert contacts._hardest(np.zeros((50, 3))).size == 0

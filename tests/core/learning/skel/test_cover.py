@@ -6,7 +6,7 @@ import trimesh
 from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
 from osteon.core.learning.inside import Skin
 from osteon.core.learning.skel import cover, skinning
-from osteon.core.learning.skel.cover import MARGIN, Neighbourhood, covered, push
+from osteon.core.learning.skel.cover import MARGIN, Neighbourhood, Resting, covered, push, resting
 from osteon.core.learning.skel.skinning import Posed, blended, corrected, pose_features
 from scipy.spatial.transform import Rotation
 
@@ -18,7 +18,7 @@ SKIN, FACES = np.array(BALL.vertices), np.array(BALL.faces)
 def posed(bones: np.ndarray, features: np.ndarray) -> Posed:
     """A ball that does not move over bones (1 + B, V, 3) that do."""
     still = np.tile(np.eye(3, 4), (len(features), len(JOINT_NAMES), 1, 1))
-    return Posed(SKIN, bones[0], Skin(SKIN, FACES).depth(bones[0]), bones[1:], still, features)
+    return Posed(SKIN, bones[0], bones[1:], still, features)
 
 
 def test_a_bone_through_the_middle_of_a_triangle_is_seen():
@@ -27,12 +27,14 @@ def test_a_bone_through_the_middle_of_a_triangle_is_seen():
     vertices = SKIN[FACES[0]]
     assert ((vertices - outside) * vertices).sum(1).min() > 0  # every vertex's own plane has it inside
     rest = np.array([0.9 * middle])
-    sample = posed(np.array([rest, [outside]]), np.zeros((1, 207)))
-    move = push(SKIN, FACES, np.array([outside]), sample, Neighbourhood(SKIN, FACES))
+    around = Neighbourhood(SKIN, FACES)
+    kept, at_rest = resting(posed(np.array([rest, [outside]]), np.zeros((1, 207))), FACES, around)
+    assert kept.tolist() == [0]
+    move = push(SKIN, FACES, np.array([outside]), at_rest, around)
     moved = np.flatnonzero(move.any(1))
     assert set(moved) & set(FACES[0])
     assert np.linalg.norm(move, axis=1).max() == pytest.approx(0.001 + MARGIN, abs=1e-4)
-    assert not push(SKIN, FACES, rest, sample, Neighbourhood(SKIN, FACES)).any()
+    assert not push(SKIN, FACES, rest, at_rest, around).any()
 
 
 def test_skin_gives_way_to_a_bone_that_comes_out():
@@ -40,10 +42,8 @@ def test_skin_gives_way_to_a_bone_that_comes_out():
     ball = trimesh.creation.icosphere(4, 0.1)
     around = Neighbourhood(ball.vertices, ball.faces)
     rest = np.array([[0, 0, 0.08], [0.09, 0, 0]])
-    nothing = np.zeros((1, 1, 1))
-    depth = np.array([0.02, 0.01])
-    posed = Posed(ball.vertices, rest, depth, nothing, nothing, nothing)
-    move = push(ball.vertices, ball.faces, np.array([[0, 0, 0.11], [0.09, 0, 0]]), posed, around)
+    at_rest = Resting(ball.vertices, rest, np.array([0.02, 0.01]))
+    move = push(ball.vertices, ball.faces, np.array([[0, 0, 0.11], [0.09, 0, 0]]), at_rest, around)
     moved = np.linalg.norm(move, axis=1)
     top = ball.vertices[:, 2].argmax()
     assert move[top, 2] == pytest.approx(0.01 + MARGIN, abs=1e-3)
@@ -54,12 +54,39 @@ def test_skin_gives_way_to_a_bone_that_comes_out():
 def test_no_more_skin_is_asked_for_than_half_of_what_there_is_at_rest():
     ball = trimesh.creation.icosphere(4, RADIUS)
     around = Neighbourhood(ball.vertices, ball.faces)
-    nothing = np.zeros((1, 1, 1))
     place = np.array([[0, 0, RADIUS - 0.0007]])
     for depth, asked in ((0.001, 0.0), (0.002, 0.0003), (0.02, MARGIN - 0.0007)):
-        posed = Posed(ball.vertices, place, np.array([depth]), nothing, nothing, nothing)
-        move = push(ball.vertices, ball.faces, place, posed, around)
+        move = push(ball.vertices, ball.faces, place, Resting(ball.vertices, place, np.array([depth])), around)
         assert np.linalg.norm(move, axis=1).max() == pytest.approx(asked, abs=1e-4)
+
+
+def test_what_only_a_fold_makes_seem_outside_asks_for_nothing():
+    """A point within one ball, beyond the skin of another that enters it; also where little was over it at rest."""
+    ball = trimesh.creation.icosphere(4, RADIUS)
+    other = ball.vertices + [0, 0, 0.18]
+    skin, faces = np.concatenate([ball.vertices, other]), np.concatenate([ball.faces, ball.faces + len(other)])
+    place = np.array([[0, 0, 0.077]])  # 23 mm within the first, 3 mm outside the second whose skin is nearest
+    around = Neighbourhood(skin, faces)
+    for depth in (0.0002, 0.02):
+        rest = Resting(skin, np.array([[0, 0, 0.07]]), np.array([depth]))
+        assert not push(skin, faces, place, rest, around).any()
+        alone = Resting(other, place, np.array([depth]))
+        assert push(other, ball.faces, place, alone, Neighbourhood(other, ball.faces)).any()
+
+
+def test_a_bone_beside_the_skin_of_another_toe_asks_for_nothing():
+    """The nearest skin vertex is the other ball's, which the point lies 2 mm outside of."""
+    ball = trimesh.creation.icosphere(4, RADIUS)
+    other = ball.vertices + [0, 0, 0.182]
+    skin, faces = np.concatenate([ball.vertices, other]), np.concatenate([ball.faces, ball.faces + len(other)])
+    beside, own, out = [0, 0, 0.080], [0.09, 0, 0], [0, 0.102, 0]
+    still = np.tile(np.eye(3, 4), (1, len(JOINT_NAMES), 1, 1))
+    points = np.array([beside, own, out])
+    kept, rest = resting(
+        Posed(skin, points, points[None], still, np.zeros((1, 207))), faces, Neighbourhood(skin, faces)
+    )
+    assert kept.tolist() == [1, 2]
+    assert rest.depth == pytest.approx([0.01, 0], abs=5e-4)
 
 
 def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there(monkeypatch):

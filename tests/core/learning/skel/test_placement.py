@@ -16,11 +16,11 @@ def test_a_ray_has_its_joints_between_its_bones():
 
 
 def test_bones_keep_their_proportions_around_a_bend():
-    own = np.array([[0.0, 0, 0], [4, 0, 0], [6, 0, 0], [7, 0, 0]])  # 4, 2 and 1 long
+    bones = (4.0, 2.0, 1.0)
     way = [np.array(p) for p in ([0.0, 0, 0], [0, 0, 10], [0, 4, 10])]  # 14 long, bent after 10
-    assert proportioned(own, way) == pytest.approx(np.array([[0, 0, 0], [0, 0, 8], [0, 2, 10], [0, 4, 10]]))
+    assert proportioned(bones, way) == pytest.approx(np.array([[0, 0, 0], [0, 0, 8], [0, 2, 10], [0, 4, 10]]))
     straight = [np.array(p) for p in ([0.0, 0, 0], [0, 0, 9], [0, 0, 12], [0, 0, 14])]  # joints elsewhere on the way
-    assert proportioned(own, straight)[:, 2] == pytest.approx([0, 8, 12, 14])
+    assert proportioned(bones, straight)[:, 2] == pytest.approx([0, 8, 12, 14])
 
 
 @functools.cache

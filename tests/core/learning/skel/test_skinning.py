@@ -8,10 +8,8 @@ import torch
 from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.limits import within
 from osteon.core.bodies.load import load_body
-from osteon.core.learning.inside import Skin
-from osteon.core.learning.skel import held_out, learned, skinning
+from osteon.core.learning.skel import cover, held_out, learned, skinning
 from osteon.core.learning.skel.people import BODIES, People, sources
-from osteon.core.learning.skel.posing import AnnyRig
 from scipy.spatial.transform import Rotation
 
 
@@ -50,22 +48,22 @@ def people():
     return People(sources())
 
 
-def test_what_skins_are_to_cover_lies_under_them_at_rest():
+def test_at_rest_no_bone_asks_skin_to_give_way():
     body = load_body("open-child")
+    around = cover.Neighbourhood(body.data.skin_template, body.faces)
     # In these shapes toes differ in how near they are to each other.
     for beta in (np.zeros(10), np.r_[2.5, np.zeros(9)], np.r_[0, -2.5, np.zeros(8)]):
         posed = skinning.pose_person(body, beta, np.zeros((1, 46)))
         assert np.abs(posed.bones[0] - posed.resting_bones).max() < 1e-9
-        assert posed.resting_depth.min() > 0
-        skin = Skin(posed.skin, body.faces)
-        assert np.abs(skin.depth(posed.resting_bones) - posed.resting_depth).max() < 1e-9
-        assert skin.winding(posed.resting_bones[::50]).min() > 0.5
-        assert len(posed.resting_bones) > 5000
+        kept, rest = cover.resting(posed, body.faces, around)
+        assert len(kept) > 5000
+        assert len(kept) > 0.98 * len(posed.resting_bones)
+        assert not cover.push(posed.skin, body.faces, posed.bones[0][kept], rest, around).any()
 
 
 def test_usual_poses_have_arms_hanging():
     body = load_body("open-neutral")
-    q = skinning.usual_poses(body, 60, np.random.default_rng(4))
+    q = skinning.usual_poses(body, np.zeros(10), 60, np.random.default_rng(4))
     assert q.shape == (60, 46)
     assert within(q, body.limits).all()
     arms = np.degrees(q[:, [POSE_INDEX["shoulder_r_x"], POSE_INDEX["shoulder_l_x"]]]) * [1, -1]
@@ -96,8 +94,28 @@ def test_held_out_people(gender):
 def test_at_rest_the_rig_gives_the_t_pose():
     shapes = people().shapes("male")
     body = load_body("open-male")
-    rig = AnnyRig(people().makehuman, people().surface, people().pose)
+    rig = skinning.rig_for(people(), body)
     for about in ("skel", "anny"):
         posed = skinning.sample(body, rig, people().base(shapes, 3), shapes.betas[3], np.zeros((1, 46)), about)
         left = (posed.targets[0] + posed.targets[0][people().surface.mirror] * [-1, 1, 1]) / 2
         assert np.linalg.norm(left - shapes.skins[3], axis=1).max() < (1e-4 if about == "skel" else 0.01)
+
+
+@pytest.mark.slow
+def test_the_rig_bends_toes_where_the_body_does():
+    """Skin over the bases of the toes, which MakeHuman's own weights leave with the foot."""
+    shapes = people().shapes("male")
+    body = load_body("open-male")
+    rig = skinning.rig_for(people(), body)
+    bent = np.zeros((1, 46))
+    bent[0, POSE_INDEX["mtp_angle_r"]] = np.radians(30)
+    base, beta = people().base(shapes, 3), shapes.betas[3]
+    left = skinning.sample(body, rig, base, beta, np.zeros((1, 46))).targets[0]
+    there = skinning.sample(body, rig, base, beta, bent).targets[0]
+    toes = skinning.joint_motions(body, bent, beta)[0, JOINT_INDEX["toes_r"]]
+    miss = np.linalg.norm(there - (left @ toes[:, :3].T + toes[:, 3]), axis=1)
+    foot, toe = (rig.names.index(f"{bone}.R") for bone in ("foot", "toe3-1"))
+    between = np.flatnonzero((rig.weights["skel"][:, toe] > 0.99) & (rig.weights["anny"][:, foot] > 0.5))
+    assert len(between) >= 5
+    assert miss[between].max() < 1e-3
+    assert np.linalg.norm(there - left, axis=1)[between].min() > 1e-3
