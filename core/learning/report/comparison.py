@@ -33,9 +33,9 @@ REASONS: dict[str, Reason] = {
     "forearm": Reason(_ARM, -14, 0),
     "upper arm": Reason(_ARM, -12, 0),
     "hand": Reason(
-        "de Leva's hand is short beside ANSUR II's, women's most, whose hands are a ninth of stature as men's are",
+        "of de Leva's hands, wrist to knuckle, women's are 0.045 of stature and men's 0.050; ANSUR II's are alike",
         0,
-        22,
+        26,
     ),
     "humerus": Reason(_ARM, -12, 0),
     "radius": Reason(_ARM, -12, 0),

@@ -86,8 +86,8 @@ def test_held_out_people(gender):
     skin = held_out.skin_misses(people(), body, persons[:4], 12)
     with_correctives, without = skin["with correctives"], skin["without"]
     assert with_correctives.mean() < 0.003
-    # Flesh must give way to bones, and part of the gain is lost; of children's thin flesh, above all at the toes, all of it.
-    assert with_correctives.mean() < (1.07 if gender == "child" else 0.9) * without.mean()
+    # Flesh must give way to bones, and part of the gain is lost, most of it where flesh is as thin as children's.
+    assert with_correctives.mean() < (0.95 if gender == "child" else 0.9) * without.mean()
 
 
 @pytest.mark.slow
