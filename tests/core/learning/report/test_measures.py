@@ -156,6 +156,7 @@ def dimensions(man, found):
         "bitrochanteric breadth": 320,
         "upper arm": 300,
         "forearm": 240,
+        "hand": 101,  # to the top of the end of the metacarpal
         "thigh": 1000 * np.hypot(0.02, 0.44),
         "femoral head radius": 24,
         "femur": 1000 * np.sqrt(0.1**2 + 0.45**2 + 0.06**2),
