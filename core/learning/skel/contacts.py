@@ -19,12 +19,12 @@ from ..report.contact import depth_within
 from ..report.sampling import random_poses, random_shapes
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
-from .skeleton import SCAPULAR_AXES, joint_of
+from .skeleton import SCAPULAR_AXES, carriers
 
 log = logging.getLogger(__name__)
 
 NEAR = 0.014  # metres at rest; bones farther apart are not looked at,
-FAR = 0.11  # or only those that some pose may bring together
+FAR = 0.15  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
@@ -43,7 +43,7 @@ YIELDING = "rib"  # what gives way to a scapula
 POSES, SHAPES = 180, 20  # that a round looks at
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
-SPREAD, RIB_SPREAD = 0.006, 0.015  # metres over which a bone gives way
+SPREAD, RIB_SPREAD = 0.006, 0.025  # metres over which a bone gives way
 SEED = 23
 
 
@@ -78,7 +78,7 @@ class Contacts:
         widest = NEAR + SCAPULAR_CLEARANCE if resting else GLIDE
         low = np.array([p.min(0) for p in points]) - max(widest, reach)
         high = np.array([p.max(0) for p in points])
-        joints = [joint_of(name) for name in bones.names]
+        carried = [carriers(name) for name in bones.names]
         self.spacing = _spacing(bones.template, self.faces)
         normals = Skin(bones.template, self.faces).vertex_normals
         solids = [Skin(p, faces) for p, faces in zip(points, self.triangles, strict=True)]
@@ -90,7 +90,7 @@ class Contacts:
             if (names in joined and not touching) or (low[a] > high[b]).any() or (low[b] > high[a]).any():
                 continue
             scapular = "scapula_r" in names and any(name.startswith(YIELDING) for name in names)
-            own = widest if scapular else NEAR if joints[a] == joints[b] else reach
+            own = widest if scapular else NEAR if carried[a] == carried[b] else reach
             distance = cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]
             near_a = np.flatnonzero(np.isfinite(distance))
             near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]))
@@ -126,6 +126,8 @@ class Contacts:
                 close = np.flatnonzero(np.isfinite(distance))
                 near = other[nearest[close]]
                 facing = normals[near]
+                if pair.plate:  # seen from its edges, too, ribs lie in front of it
+                    facing = np.broadcast_to(_mean_direction(normals[other]), facing.shape)
                 above = ((points[one[close]] - points[near]) * facing).sum(1)
                 beside = np.sqrt(np.maximum(distance[close] ** 2 - above**2, 0))
                 lack = pair.clearance - above
@@ -173,6 +175,12 @@ def _gap(one: Skin, other: Skin) -> float:
         near = np.isfinite(cKDTree(solid.vertices).query(points, distance_upper_bound=NEAR)[0])
         deepest = max(deepest, float(depth_within(solid, points[near]).max()))
     return max(0.0, -deepest)
+
+
+def _mean_direction(directions: np.ndarray) -> np.ndarray:
+    """(3,) the unit mean of directions (n, 3)."""
+    mean = directions.mean(0)
+    return mean / np.linalg.norm(mean)
 
 
 def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -40,6 +40,7 @@ STRAIN = 0.025
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
+SPREAD_RIB = 0.015  # and no less for ribs, of which narrow pushes make kinked rods
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
          "calcaneus", "talus", "navicular", "cuboid", "cuneiform", "patella")  # fmt: skip
 # Bones that fit the skin all around already: only where they lie too shallow they may bend.
@@ -245,4 +246,4 @@ def _spread(bones: BoneSpace, name: str, stage: int) -> scipy.sparse.csr_matrix:
     """(n, n) what each vertex of a bone takes over of its neighbours' pushes."""
     points = bones.points(name)
     reach = (SPREAD_SMALL if name.startswith(SMALL) else SPREAD)[stage]
-    return spreading(points, reach)
+    return spreading(points, max(reach, SPREAD_RIB) if name.startswith("rib") else reach)

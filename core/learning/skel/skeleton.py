@@ -69,6 +69,18 @@ def spine_weights(bone: str) -> dict[str, float]:
     return {"thorax": 1.0}
 
 
+def carriers(bone: str) -> dict[str, float]:
+    """The SKEL joints that move a bone, and the share of each.
+
+    Where clavicles do not follow thorax and scapula by themselves, as in SKEL's own code, they go halfway with each.
+    """
+    if bone.startswith(("vertebra", "rib")):
+        return spine_weights(bone)
+    if bone.startswith("clavicle"):
+        return {"thorax": 0.5, joint_of(bone): 0.5}
+    return {joint_of(bone): 1.0}
+
+
 def frames(joints: np.ndarray, forearm_axis: np.ndarray) -> np.ndarray:
     """(24, 3, 3) bone frames of the mean body in the T pose: columns are the bone's x, y, z in SMPL axes.
 

@@ -5,7 +5,7 @@ little). Correctives are ridge regression of what is left, taken back to the T p
 section 3.3), each vertex by the joints around it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from ...anatomy.joints import JOINT_NAMES, PARENTS, POSE_INDEX
 from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, uniform
 from ...bodies.skel import SMPL_SOURCE, Skel
+from ...errors import OsteonError
 from ...fitting.surface import fit_skel
 from ..report.sampling import limbs_apart
 from .people import People
@@ -27,6 +28,7 @@ FULL = 0.75  # share of the other poses that go all the way to the limits
 USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
 USUAL_SHARE = 0.3
+DRAWS = 500  # of twice as many poses as are wanted, before a body counts as one that has none
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
 RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
@@ -58,29 +60,42 @@ def random_poses(
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body of shape beta (10,).
 
     usual: the share of usual poses; of the others `FULL` go all the way to their limits, the rest a random share of it.
+    An `OsteonError` tells of a body in which limbs pass through it in nearly all poses.
     """
-    poses = [*usual_poses(body, beta, round(usual * count), generator)]
-    while len(poses) < count:
+
+    def drawn() -> np.ndarray:
         share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
-        q = share * uniform(body.limits, 2 * count, generator)
-        poses += [*q[limbs_apart(body, q, beta[None])]]
-    return np.array(poses[:count])
+        return share * uniform(body.limits, 2 * count, generator)
+
+    first = usual_poses(body, beta, round(usual * count), generator)
+    return np.concatenate([first, _possible(body, beta, count - len(first), drawn)])
 
 
 def usual_poses(body: Skel, beta: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """(count, 46) angles of people of shape beta (10,) who stand or walk, arms hanging."""
     low, high = body.limits.T
-    poses: list[np.ndarray] = []
-    while len(poses) < count:
+
+    def drawn() -> np.ndarray:
         q = USUAL_SHARE * uniform(body.limits, 2 * count, generator)
         for name, (mean, spread) in HANGING.items():
             right = POSE_INDEX[name]
             for side in (right, MIRROR_PERMUTATION[right]):
                 angle = np.radians(generator.normal(mean, spread, len(q)))
                 q[:, side] = angle if side == right else MIRROR_SIGNS[side] * angle
-        q = np.clip(q, low, high)
-        poses += [*q[limbs_apart(body, q, beta[None])]]
-    return np.array(poses[:count])
+        return np.clip(q, low, high)
+
+    return _possible(body, beta, count, drawn)
+
+
+def _possible(body: Skel, beta: np.ndarray, count: int, drawn: Callable[[], np.ndarray]) -> np.ndarray:
+    """(count, 46) those of drawn poses (B, 46) in which no limb passes through the body."""
+    poses = np.empty((0, len(POSE_INDEX)))
+    for _ in range(DRAWS):
+        if len(poses) >= count:
+            return poses[:count]
+        q = drawn()
+        poses = np.concatenate([poses, q[limbs_apart(body, q, beta[None])]])
+    raise OsteonError(f"In {DRAWS} draws of poses limbs pass through a body of betas {beta.round(2).tolist()}.")
 
 
 def pose_person(body: Skel, beta: np.ndarray, q: np.ndarray) -> Posed:

@@ -41,6 +41,7 @@ from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
+from .scapula_seat import seated
 from .settle import LARGE_POOL, POOL, settle
 
 log = logging.getLogger(__name__)
@@ -117,14 +118,14 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
         wanted, regressor = _joints(people, shapes, bones, points)
         bones = joints.follow_regressor(bones, wanted, regressed(regressor, shapes))
         bones = _settled(people, shapes, bones, stages, points)
-    found = _bare(people, shapes, bones, regressor)
     progress(0.6, f"{gender}: bones apart")
+    bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)))
     bones = _settled(people, shapes, bones, LAST, joints.joint_points(bones, people.marks), LARGE_POOL)
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
-    found = _bare(people, shapes, bones, regressor)
+    bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
-    found = _bare(people, shapes, bones, regressor)
+    found = _dented(people, shapes, found, bones)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
 
@@ -151,6 +152,22 @@ def _scapula(joint: np.ndarray, points: joints.Points, shapes: Shapes) -> np.nda
     top, bottom = shapes.mean[:, 1].argmax(), shapes.mean[:, 1].argmin()
     growth = (shapes.directions[top, 1] - shapes.directions[bottom, 1]) / (shapes.mean[top, 1] - shapes.mean[bottom, 1])
     return (joint - shoulder)[:, None] * np.concatenate([[1.0], growth])
+
+
+def _seated(
+    people: People, gender: str, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix
+) -> tuple[BoneSpace, Learned]:
+    """The bones with scapulae as far from the ribs in all shapes, and the body that has them."""
+    body = Skel(assemble(people, gender, shapes, _bare(people, shapes, bones, regressor)))
+    bones = seated(bones, people.bones, body, (regressor @ shapes.mean)[JOINT_INDEX["humerus_r"]])
+    return bones, _bare(people, shapes, bones, regressor)
+
+
+def _dented(people: People, shapes: Shapes, found: Learned, bones: BoneSpace) -> Learned:
+    """With other surfaces of the bones, which move as before."""
+    placements, offsets = _placements(people, bones)
+    path = patella.path(bones, found.regressor @ shapes.mean, found.frames, people.bones["femur_r"].faces)
+    return replace(found, placements=placements, offsets=offsets, patella_path=path)
 
 
 def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix) -> Learned:

@@ -10,7 +10,7 @@ from .bone_names import Bones
 from .makehuman import MakeHuman
 from .placement import end_of
 from .posing import SPINE as RIG_SPINE
-from .skeleton import N_JOINTS, joint_of, spine_weights
+from .skeleton import N_JOINTS, carriers, joint_of, spine_weights
 
 # MakeHuman's bones by the SKEL joint they go with; the rest follows the parent bone. Trunk and forearm are blended below.
 RIG_TO_SKEL = {
@@ -139,20 +139,13 @@ def _smooth(share: np.ndarray) -> np.ndarray:
 def bone_weights(bones: Bones) -> tuple[scipy.sparse.csr_matrix, np.ndarray]:
     """Blended weights (Nk, 24) and rigid labels (Nk,) of all bones' vertices, in their order.
 
-    A bone is never bent: all its vertices have the same weights. Where clavicles do not follow thorax and scapula by
-    themselves, as in SKEL's own code, they go halfway with each.
+    A bone is never bent: all its vertices have the same weights.
     """
     rows, labels = [], []
     for name, bone in bones.items():
         weights = np.zeros((len(bone.vertices), N_JOINTS))
-        label = JOINT_INDEX[joint_of(name)]
-        if name.startswith("clavicle"):
-            weights[:, label] = weights[:, JOINT_INDEX["thorax"]] = 0.5
-        elif name.startswith(("vertebra", "rib")):
-            for joint, part in spine_weights(name[:-2] if name.startswith("rib") else name).items():
-                weights[:, JOINT_INDEX[joint]] = part
-        else:
-            weights[:, label] = 1
+        for joint, share in carriers(name).items():
+            weights[:, JOINT_INDEX[joint]] = share
         rows.append(weights)
-        labels.append(np.full(len(bone.vertices), label))
+        labels.append(np.full(len(bone.vertices), JOINT_INDEX[joint_of(name)]))
     return scipy.sparse.csr_matrix(np.vstack(rows)), np.concatenate(labels)

@@ -49,6 +49,24 @@ def test_ribs_give_way_to_a_scapula():
     assert lack.max() == pytest.approx(0.005 - (np.hypot(0.022, 0.035) - 2 * RADIUS), abs=5e-4)
 
 
+def test_bones_that_are_far_at_rest_are_looked_at_when_they_move_against_each_other():
+    """Vertebrae of the neck do, each in its own way; ribs do not."""
+    for stem, number in (("vertebra_c", 1), ("rib_0", 0)):
+        both = [(f"{stem}{k}{'' if number else '_r'}", [-0.1, 0.03 * k, 0]) for k in (5, 7)]
+        bones, meshes = balls(*both, ("femur_r", [-0.1, -1, 0]))
+        assert len(Contacts(bones, meshes, resting=False, reach=0.09).pairs) == number
+
+
+def test_ribs_beside_the_edge_of_a_scapula_go_inwards(monkeypatch):
+    """Along the plate's own direction, not that of its rounded edge."""
+    monkeypatch.setattr(contacts, "COSTAL", np.array([0.0, 0, 1]))
+    bones, meshes = balls(("scapula_r", [-0.1, 0, 0]), ("rib_05_r", [-0.1, 0.025, 0.031]))
+    _, lack, outward = Contacts(bones, meshes).lacking(bones.template)
+    assert len(lack)
+    assert (outward @ [0, 0, -1] > 0.7).all()
+    assert np.ptp(outward, axis=0).max() < 1e-12
+
+
 def test_right_bones_stay_on_their_side():
     bones, meshes = balls(("clavicle_r", [-0.018, 0, 0]), ("sternum", [0, 0.3, 0]))
     ids, lack, outward = Contacts(bones, meshes).lacking(bones.template)

@@ -1,0 +1,76 @@
+"""The scapula, as far from the ribs in all shapes."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from osteon.core.learning.report.contact import CAGE
+from osteon.core.learning.skel import scapula_seat
+from osteon.core.learning.skel.bone_names import Bone
+from osteon.core.learning.skel.bone_space import BoneSpace
+
+SHOULDER = np.array([-0.18, 0.1, -0.02])
+SHAPES = 40
+PER_BETA = 0.003  # metres by which ribs come nearer
+
+
+@pytest.fixture
+def trunk(monkeypatch):
+    """A plate before which ribs lie, farther from it in some shapes, and a body whose parts do not move."""
+    plate = trimesh.creation.box((0.1, 0.12, 0.004)).subdivide().subdivide()
+    plate.apply_translation([-0.11, 0.1, -0.02])
+    rib = trimesh.creation.box((0.06, 0.008, 0.01)).subdivide()
+    names = ("scapula_r", *(f"rib_{k:02d}_r" for k in CAGE))
+    meshes = {"scapula_r": plate} | {
+        name: rib.copy().apply_translation([-0.09, 0.05 + 0.015 * k, 0.005]) for k, name in enumerate(names[1:])
+    }
+    maps = np.zeros((len(names), 3, 4, 10))
+    maps[1:, 2, 3, 0] = -PER_BETA
+    bones = BoneSpace(
+        names,
+        np.repeat(np.arange(len(names)), [len(mesh.vertices) for mesh in meshes.values()]),
+        np.concatenate([mesh.vertices for mesh in meshes.values()]),
+        maps,
+    )
+
+    def motions(poses, betas):
+        return torch.eye(3, 4, dtype=torch.float64).repeat(len(poses), len(names), 1, 1)
+
+    betas = np.random.default_rng(0).uniform(-2.5, 2.5, (SHAPES, 10))
+    monkeypatch.setattr(scapula_seat, "POSES", SHAPES)
+    monkeypatch.setattr(scapula_seat, "random_poses", lambda *_: (np.zeros((SHAPES, 46)), betas, None))
+    body = SimpleNamespace(bone_part_names=names, part_motions=motions)
+    return bones, {name: Bone(mesh.vertices, mesh.faces) for name, mesh in meshes.items()}, body
+
+
+def gaps(bones: BoneSpace, betas: np.ndarray) -> np.ndarray:
+    """From the plate to the ribs' faces, which look at it: along the shared axis where the plate is flat."""
+    ribs = [bones.at(betas, bones.members(name))[:, :, 2].min(1) for name in bones.names[1:]]
+    plate = bones.at(betas, bones.members("scapula_r"))
+    near = (plate[:, :, 0] > -0.125).nonzero()  # over the ribs
+    highest = np.array([plate[s, near[1][near[0] == s], 2].max() for s in range(len(betas))])
+    return np.min(ribs, 0) - highest
+
+
+def test_the_scapula_is_as_far_from_the_ribs_in_all_shapes(trunk):
+    bones, meshes, body = trunk
+    betas = np.zeros((5, 10))
+    betas[:, 0] = np.linspace(-2, 2, 5)
+    before = gaps(bones, betas)
+    after = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas)
+    assert np.ptp(before) == pytest.approx(4 * PER_BETA)
+    assert np.ptp(after) < 0.25 * np.ptp(before)
+    assert after.mean() == pytest.approx(scapula_seat.GAP, abs=1e-3)
+
+
+def test_the_scapula_turns_about_the_shoulder(trunk):
+    bones, meshes, body = trunk
+    found = scapula_seat.seated(bones, meshes, body, SHOULDER)
+    assert (found.template[bones.parts > 0] == bones.template[bones.parts > 0]).all()
+    assert np.abs(found.maps[0, :, :3, 0]).max() > 0.01  # radians per beta
+    assert np.abs(np.einsum("ack,c->ak", found.maps[0], [*SHOULDER, 1.0])).max() < 1e-12
+    assert (found.maps[1:] == bones.maps[1:]).all()
+    ids = bones.members("scapula_r")
+    assert (found.template[ids, 1] == bones.template[ids, 1]).all()  # about the vertical
