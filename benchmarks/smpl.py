@@ -35,9 +35,9 @@ def bare(body: Smpl, batch: int) -> tuple[Call, Call]:
     return lambda: without().unflatten(2, (3, 4))[..., :3] @ vertices, without
 
 
+@torch.inference_mode()
 def measure(path: Path) -> list[dict]:
     """Rows of batch, milliseconds of each, Osteon over bare products, body-models over Osteon."""
-    torch.set_grad_enabled(False)
     ours, theirs = load_body(path), SMPL(model_path=path)
     rows = []
     for batch in (1, 100):

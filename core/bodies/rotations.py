@@ -1,9 +1,14 @@
 """Rotations from angles about axes, from rotation vectors, and from one direction to another."""
 
 import functools
+import math
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
+
+Array = TypeVar("Array", Tensor, np.ndarray)
 
 
 def cross_matrix(v: Tensor) -> Tensor:
@@ -20,32 +25,47 @@ def about(axis: Tensor, angle: Tensor) -> Tensor:
     return torch.eye(3, dtype=axis.dtype, device=axis.device) + sin * cross + (1 - cos) * (cross @ cross)
 
 
-def quaternion(v: Tensor) -> Tensor:
-    """The unit quaternion (x, y, z, w) of rotation vectors, axis times angle. (..., 3) -> (..., 4).
+def quaternion(v: Array) -> Array:
+    """The unit quaternion (x, y, z, w) of rotation vectors, axis times angle. (..., 3) -> (..., 4), tensor or array.
 
     Near no rotation it is as exact as elsewhere, and so are its derivatives.
     """
-    half = v / 2
+    xp = library(v)
+    half = v * 0.5
     # The root of what is too small to matter keeps the derivative of the length finite where the vector is zero.
-    length = ((half * half).sum(-1, keepdim=True) + 1e-30).sqrt()
-    return torch.cat([torch.sinc(length / torch.pi) * half, length.cos()], -1)
+    length = xp.sqrt(xp.sum(half * half, -1, keepdims=True) + 1e-30)
+    return xp.concatenate([xp.sinc(length / math.pi) * half, xp.cos(length)], -1)
 
 
-def rotation_less_identity(q: Tensor) -> Tensor:
-    """R - I = 2 w [u] + 2 [u]^2 of unit quaternions (u, w). (..., 4) -> (..., 3, 3)."""
-    products = (q[..., :, None] * q[..., None, :]).flatten(-2)
-    return (products @ _of_products(q.dtype, q.device)).unflatten(-1, (3, 3))
+def rotation_less_identity(q: Array, rows: int = 3) -> Array:
+    """R - I = 2 w [u] + 2 [u]^2 of unit quaternions (u, w). (..., 4) -> (..., 3, 3), tensor or array.
+
+    rows: 4 puts a row and a column of zeros around it
+    """
+    products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
+    table = _as_tensor(rows, q.dtype, q.device) if isinstance(q, Tensor) else _of_products(rows).astype(q.dtype)
+    return (products @ table).reshape(*q.shape[:-1], rows, rows)
+
+
+def library(value: Array) -> Any:
+    """numpy or torch, whichever the value is of."""
+    return torch if isinstance(value, Tensor) else np
 
 
 @functools.cache
-def _of_products(dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(16, 9): what each product of two elements of a quaternion gives to each entry of R - I."""
+def _of_products(rows: int) -> np.ndarray:
+    """(16, rows * rows): what each product of two elements of a quaternion gives to each entry of R - I."""
+    table = np.zeros((4, 4, rows, rows))
+    cross = cross_matrix(torch.eye(3, dtype=torch.float64)).numpy()  # [e_x], [e_y], [e_z]
+    table[3, :3, :3, :3] = 2 * cross
+    table[:3, :3, :3, :3] = 2 * (cross[:, None] @ cross)
+    return table.reshape(16, -1)
+
+
+@functools.cache
+def _as_tensor(rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):
-        table = torch.zeros(4, 4, 3, 3, dtype=dtype, device=device)
-        cross = cross_matrix(torch.eye(3, dtype=dtype, device=device))  # [e_x], [e_y], [e_z]
-        table[3, :3] = 2 * cross
-        table[:3, :3] = 2 * (cross[:, None] @ cross)
-        return table.reshape(16, 9)
+        return torch.as_tensor(_of_products(rows), dtype=dtype, device=device)
 
 
 def align(source: Tensor, target: Tensor) -> Tensor:

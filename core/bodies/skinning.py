@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .rotations import Array
+
 # So many bodies are moved at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8
 
@@ -49,10 +51,11 @@ def chain(local: Tensor, offset: Tensor, ancestors: Sequence[Tensor]) -> tuple[T
     return moved[:, :n_joints, :3, :3], moved[:, :n_joints, :3, 3]
 
 
-def chained(moved: Tensor, ancestors: Sequence[Tensor]) -> Tensor:
-    """As `chain`, of and to transforms (B, J + 1, 4, 4), the last of which moves nothing."""
+def chained(moved: Array, ancestors: Sequence[Array]) -> Array:
+    """As `chain`, of and to transforms (B, J + 1, 4, 4), tensor or array, the last of which moves nothing."""
     for above in ancestors:
-        moved = moved.index_select(1, above) @ moved
+        before = moved.index_select(1, above) if isinstance(moved, Tensor) else moved.take(above, 1)
+        moved = before @ moved
     return moved
 
 

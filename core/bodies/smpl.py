@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .rotations import quaternion, rotation_less_identity
-from .skinning import RestingSkin, ancestors, blend, chained
+from .skinning import RestingSkin, blend
 from .smpl_file import N_BETAS, SmplData, write_smpl
-from .smpl_joints import JOINT_NAMES, N_JOINTS, PARENTS, POSE_NAMES
+from .smpl_joints import JOINT_NAMES, PARENTS, POSE_NAMES
+from .smpl_tree import JointTree, Moved
 from .tensors import Constants, check_counts, check_rows
+
+FEW = 64  # bodies whose joints numpy moves faster than torch; it keeps no derivatives
 
 
 @dataclass(frozen=True)
@@ -105,20 +107,16 @@ class Smpl:
         if trans is not None:
             check_rows(trans, "trans", 3)
         check_counts(len(pose), betas=betas, trans=trans)
-        # A joint more, which stands for none and is still.
-        turns = quaternion(pad(pose, (0, 3)).unflatten(1, (N_JOINTS + 1, 3)))
-        excess = rotation_less_identity(turns)
-        rest, relative, to_joint = c.joints(betas)
-        moved = chained(pad(excess, (0, 1, 0, 1)) + relative, c.ancestors)[:, :N_JOINTS]
+        moved = c.moved(pose, betas)
+        joints, skinning = moved.frames[:, :, :3, 3], moved.skinning
         if trans is not None:
-            moved = moved + pad(trans.to(pose)[:, None, :, None], (3, 0, 0, 1))
+            trans = trans.to(pose)
+            joints, skinning = joints + trans[:, None], skinning + pad(trans[:, None, :, None], (3, 0))
         posed = None
         if skin:
-            features = None
-            if pose_correctives:
-                features = self._features(turns[:, :N_JOINTS], excess[:, :N_JOINTS], betas)
-            posed = blend(c.skin_weights, (moved @ to_joint)[:, :, :3], c.resting_skin(features, betas))
-        return SmplOutput(posed, moved[:, :, :3, 3], moved[:, :, :3, :3], rest)
+            features = self._features(moved.turns, moved.excess, betas) if pose_correctives else None
+            posed = blend(c.skin_weights, skinning, c.resting_skin(features, betas))
+        return SmplOutput(posed, joints, moved.frames[:, :, :3, :3], moved.rest)
 
     @staticmethod
     def _features(turns: Tensor, excess: Tensor, betas: Tensor) -> Tensor:
@@ -147,30 +145,18 @@ class _Constants:
 
     def __init__(self, data: SmplData, dtype: torch.dtype, device: torch.device) -> None:
         def tensor(array: np.ndarray) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
+            kind = dtype if array.dtype.kind == "f" else None
+            return torch.as_tensor(np.ascontiguousarray(array), dtype=kind, device=device)
 
-        n, _, n_betas = data.shapedirs.shape
-        # The rest joints and, as matrices, the way to each from its parent and from it to the origin, all linear in the betas.
-        columns = np.concatenate([data.skin_template[:, None], data.shapedirs.transpose(0, 2, 1)], 1)
-        rest = (data.joint_regressor @ columns.reshape(n, -1)).reshape(N_JOINTS, 1 + n_betas, 3).transpose(1, 0, 2)
-        relative, to_joint = np.zeros((2, 1 + n_betas, N_JOINTS + 1, 4, 4))
-        relative[0] = to_joint[0] = np.eye(4)
-        relative[:, :N_JOINTS, :3, 3] = rest
-        relative[:, 1:N_JOINTS, :3, 3] -= rest[:, PARENTS[1:]]
-        to_joint[:, :N_JOINTS, :3, 3] = -rest
-        every = [part.reshape(1 + n_betas, -1) for part in (rest, relative, to_joint[:, :N_JOINTS])]
-        self.joint_template, self.joint_shapedirs = map(tensor, np.split(np.concatenate(every, 1), [1]))
-        self.sizes = [part.shape[1] for part in every]
+        self.joints = JointTree(data, tensor)
+        self.few = None
+        if device.type == "cpu" and dtype in (torch.float32, torch.float64):
+            self.few = JointTree(data, lambda array: tensor(array).numpy())
         self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
         self.skin_weights = tensor(data.skin_weights.toarray().T)
-        self.ancestors = [torch.as_tensor(above, device=device) for above in ancestors(PARENTS)]
 
-    def joints(self, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of shapes (B, K): the rest joints (B, 24, 3), and matrices (4, 4) of two kinds.
-
-        The first (B, 25, 4, 4) move by each joint's way from its parent, the last not at all; the second (B, 24, 4, 4)
-        move each rest joint to the origin.
-        """
-        every = torch.addmm(self.joint_template, betas, self.joint_shapedirs[: betas.shape[1]])
-        rest, relative, to_joint = every.split(self.sizes, 1)
-        return rest.unflatten(1, (-1, 3)), relative.unflatten(1, (-1, 4, 4)), to_joint.unflatten(1, (-1, 4, 4))
+    def moved(self, pose: Tensor, betas: Tensor) -> Moved[Tensor]:
+        """The joints of poses (B, 72) and shapes (B or 1, K)."""
+        if self.few is None or len(pose) > FEW or not torch.is_inference_mode_enabled():
+            return self.joints(pose, betas)
+        return Moved(*map(torch.from_numpy, self.few(pose.numpy(), betas.numpy())))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import GOLDEN
 from osteon.core.bodies.rotations import quaternion, rotation_less_identity
-from osteon.core.bodies.smpl import Smpl
+from osteon.core.bodies.smpl import FEW, Smpl
 from osteon.core.bodies.smpl_file import smpl_from_content
 from osteon.core.bodies.smpl_joints import JOINT_NAMES, PARENTS
 from osteon.core.bodies.star import Star
@@ -131,15 +131,22 @@ def test_forward_differentiation_of_many_at_once(body):
         assert (forward[k] - (ends[0] - ends[1]) / (2 * step)).abs().max() < 1e-8
 
 
-def test_rotations_are_those_of_scipy():
+@pytest.mark.parametrize("of", [torch.as_tensor, np.asarray], ids=["tensor", "array"])
+def test_rotations_are_those_of_scipy(of):
     angle = torch.tensor([0.0, 1e-9, 1e-4, 0.1, 1.0, 3.0, 3.14159265, 5.0, 7.0], dtype=torch.float64)
     axis = torch.randn(9, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     v = axis / axis.norm(dim=1, keepdim=True) * angle[:, None]
     expected = Rotation.from_rotvec(v.numpy())
-    turned = quaternion(v)
-    assert np.abs(rotation_less_identity(turned).numpy() + np.eye(3) - expected.as_matrix()).max() < 1e-14
-    sign = np.sign((turned.numpy() * expected.as_quat()).sum(1, keepdims=True))
-    assert np.abs(turned.numpy() - sign * expected.as_quat()).max() < 1e-14
+    turned = quaternion(of(v))
+    assert type(turned) is type(of(v))
+    assert np.abs(np.asarray(rotation_less_identity(turned)) + np.eye(3) - expected.as_matrix()).max() < 1e-14
+    framed = np.asarray(rotation_less_identity(turned, 4)) + np.eye(4)
+    assert np.abs(framed[:, :3, :3] - expected.as_matrix()).max() < 1e-14
+    assert (framed[:, 3] == [0, 0, 0, 1]).all()
+    assert (framed[:, :3, 3] == 0).all()
+    turned = np.asarray(turned)
+    sign = np.sign((turned * expected.as_quat()).sum(1, keepdims=True))
+    assert np.abs(turned - sign * expected.as_quat()).max() < 1e-14
 
 
 def test_second_derivatives_at_no_rotation():
@@ -223,6 +230,23 @@ def test_wrong_shapes_are_named(body, pose, betas, words):
 def test_nobody_is_a_batch_too(body):
     out = body(torch.zeros(0, 72), torch.zeros(0, 10))
     assert (len(out.skin), len(out.joints), len(out.frames)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 5, FEW + 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_without_derivatives_the_body_is_the_same(body, batch, dtype):
+    """Few bodies' joints are then moved by numpy."""
+    generator = torch.Generator().manual_seed(6)
+    pose, betas, trans = (torch.randn(batch, n, generator=generator, dtype=dtype) for n in (72, 10, 3))
+    for shape in (None, betas[:1], betas):
+        if shape is None or len(shape):
+            expected = body(pose, shape, trans)
+            with torch.inference_mode():
+                found = body(pose, shape, trans)
+            for name in ("skin", "joints", "frames", "rest"):
+                assert getattr(found, name).dtype is dtype
+                close = torch.allclose(getattr(found, name), getattr(expected, name), atol=50 * torch.finfo(dtype).eps)
+                assert close, name
 
 
 def test_gradients_after_inference_mode(body):
