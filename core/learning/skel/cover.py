@@ -9,11 +9,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
-from .skinning import Posed, blended, corrected, feature_groups, mirrored_features, regularised, tidied
+from .skinning import (
+    Posed,
+    blended,
+    corrected,
+    feature_groups,
+    mirrored_features,
+    neighbours_means,
+    regularised,
+    tidied,
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,20 +102,11 @@ class Neighbourhood:
         self.source = np.concatenate([pairs[:, 0], pairs[:, 1], own])
         self.to = np.concatenate([pairs[:, 1], pairs[:, 0], own])
         self.weight = np.concatenate([weight, weight, np.ones(len(own))])
-        self.smoothing = _means(faces, len(skin))
+        self.smoothing = neighbours_means(faces, len(skin))
         order = np.argsort(faces.ravel(), kind="stable")
         count = np.bincount(faces.ravel(), minlength=len(skin))
         place = np.minimum(np.arange(TRIANGLES), count[:, None] - 1) + (np.cumsum(count) - count)[:, None]
         self.triangles = order[place] // 3  # (N, 8), the last one again where there are fewer
-
-
-def _means(faces: np.ndarray, n: int) -> scipy.sparse.csr_matrix:
-    """(N, N) half of what a vertex has and half the mean of its neighbours on the surface."""
-    start, end = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
-    edges = scipy.sparse.coo_matrix((np.ones(len(start)), (start, end)), shape=(n, n)).tocsr()
-    edges = ((edges + edges.T) > 0).astype(float)
-    shares = scipy.sparse.diags(1 / np.maximum(np.asarray(edges.sum(1)).ravel(), 1))
-    return (scipy.sparse.eye(n) + shares @ edges).tocsr() / 2
 
 
 def _asked(
