@@ -41,7 +41,9 @@ def trunk(monkeypatch):
     betas = np.random.default_rng(0).uniform(-2.5, 2.5, (SHAPES, 10))
     monkeypatch.setattr(scapula_seat, "POSES", SHAPES)
     monkeypatch.setattr(scapula_seat, "random_poses", lambda *_: (np.zeros((SHAPES, 46)), betas, None))
-    body = SimpleNamespace(bone_part_names=names, part_motions=motions)
+    skin = trimesh.creation.box(bounds=[[-0.3, -0.1, -0.03], [0.1, 0.3, 0.1]]).subdivide_to_size(0.02)
+    data = SimpleNamespace(skin_template=skin.vertices, shapedirs=np.zeros((len(skin.vertices), 3, 10)))
+    body = SimpleNamespace(bone_part_names=names, part_motions=motions, data=data, faces=skin.faces)
     return bones, {name: Bone(mesh.vertices, mesh.faces) for name, mesh in meshes.items()}, body
 
 
@@ -74,3 +76,24 @@ def test_the_scapula_turns_about_the_shoulder(trunk):
     assert (found.maps[1:] == bones.maps[1:]).all()
     ids = bones.members("scapula_r")
     assert (found.template[ids, 1] == bones.template[ids, 1]).all()  # about the vertical
+
+
+def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
+    """A gap that is too wide for the skin behind the scapula."""
+    bones, meshes, body = trunk
+    monkeypatch.setattr(scapula_seat, "GAP", 0.03)
+    betas = np.zeros((1, 10))
+    free, kept = (scapula_seat.seated(bones, meshes, body, SHOULDER, within_skin=within) for within in (False, True))
+    behind = [-0.03 - found.at(betas, found.members("scapula_r"))[..., 2].min() for found in (free, kept)]
+    assert behind[0] > 0.001
+    assert behind[1] <= 0.0005
+    assert np.abs(kept.template - bones.template).max() > 0.001
+
+
+def test_the_scapula_turns_forwards_no_more_than_in_life(trunk, monkeypatch):
+    bones, meshes, body = trunk
+    monkeypatch.setattr(scapula_seat, "GAP", 0.03)
+    for most in np.deg2rad([3.0, 0.0]):
+        monkeypatch.setattr(scapula_seat, "MOST", most)
+        found = scapula_seat.seated(bones, meshes, body, SHOULDER)
+        assert scapula_seat.forwards(found.points("scapula_r")) == pytest.approx(most, abs=2e-3)
