@@ -49,5 +49,6 @@ def test_upward_rotation_carries_the_lower_angle_outwards_and_forwards(gender):
     scapula = body.bone_parts == body.bone_part_names.index("scapula_r")
     lowest = bones[0, scapula, 1].argmin()
     way = (bones[1] - bones[0])[scapula][lowest]
-    assert way[0] < -0.02
+    assert np.hypot(way[0], way[2]) > 0.025
+    assert way[0] < -0.016  # less the more the blade is turned forwards: 53 degrees of women, 43 of men
     assert way[2] > 0.01
