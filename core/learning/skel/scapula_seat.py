@@ -16,6 +16,7 @@ from ..report.sampling import random_poses
 from .bone_names import Bones
 from .bone_space import BoneSpace
 from .skeleton import SCAPULAR_AXES
+from .skinning import moved
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, wi
     ids = bones.members("scapula_r")
     towards = Skin(bones.template[ids], meshes["scapula_r"].faces).vertex_normals @ SCAPULAR_AXES[:, 2]
     costal = ids[towards > LOOKING]
-    there = _moved(motions[:, 0], bones.at(betas, costal))
+    there = moved(motions[:, 0], bones.at(betas, costal))
     turn = np.cross([0.0, 1.0, 0.0], bones.template[costal] - shoulder) @ motions[:, 0, :, :3].transpose(0, 2, 1)
 
     def gaps(angles: np.ndarray) -> np.ndarray:
@@ -94,15 +95,10 @@ def forwards(scapula: np.ndarray) -> float:
 
 def _cages(bones: BoneSpace, meshes: Bones, ribs: list[str], motions: np.ndarray, betas: np.ndarray) -> list[Skin]:
     """The ribs of each shape in its pose, as one surface; motions (S, ribs, 3, 4)."""
-    points = [_moved(motions[:, k], bones.at(betas, bones.members(rib))) for k, rib in enumerate(ribs)]
+    points = [moved(motions[:, k], bones.at(betas, bones.members(rib))) for k, rib in enumerate(ribs)]
     starts = np.cumsum([0, *(p.shape[1] for p in points)])
     faces = np.concatenate([meshes[rib].faces + start for rib, start in zip(ribs, starts, strict=False)])
     return [Skin(cage, faces) for cage in np.concatenate(points, 1)]
-
-
-def _moved(motions: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(S, n, 3) points moved by (S, 3, 4)."""
-    return points @ motions[:, :, :3].transpose(0, 2, 1) + motions[:, None, :, 3]
 
 
 def _turned(bones: BoneSpace, shoulder: np.ndarray, change: np.ndarray) -> BoneSpace:

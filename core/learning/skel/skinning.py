@@ -210,7 +210,7 @@ def neighbours_means(faces: np.ndarray, n: int) -> scipy.sparse.csr_matrix:
 
 
 def moved(motions: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(B, n, 3) points (n, 3) moved by transforms (B, 3, 4)."""
+    """(B, n, 3) points (n, 3) or (B, n, 3) moved by transforms (B, 3, 4)."""
     return points @ motions[:, :, :3].transpose(0, 2, 1) + motions[:, None, :, 3]
 
 
