@@ -23,6 +23,7 @@ neck's number.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -193,10 +194,10 @@ def uniform(ranges: np.ndarray, count: int, generator: np.random.Generator) -> n
     return q
 
 
-def farther(q: np.ndarray, other: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """Poses q (..., 46) that take each of the `COUPLED` joints from the other poses (..., 46) where these go farther."""
+def farther(q: np.ndarray, other: np.ndarray, ranges: np.ndarray, joints: Sequence[str] = COUPLED) -> np.ndarray:
+    """Poses q (..., 46) that take each of the joints from the other poses (..., 46) where these go farther."""
     q = q.copy()
-    for joint in COUPLED:
+    for joint in joints:
         own = pose_slice(JOINT_INDEX[joint])
         more = _share(other[..., own], ranges[own]) > _share(q[..., own], ranges[own])
         q[..., own] = np.where(more[..., None], other[..., own], q[..., own])

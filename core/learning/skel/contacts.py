@@ -31,6 +31,7 @@ FACING = 0.3  # cosine between normals above which two bones do not face each ot
 SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0025, 0.045
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.002, 0.5
+CLEARANCE_FAR = 0.004  # between bones that are far from each other at rest: they meet in few of the poses looked at
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -104,10 +105,12 @@ class Contacts:
                 share = float(bones.names[a].startswith(YIELDING)) if scapular else 0.5
                 if scapular:
                     clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
+                elif resting:
+                    clearance = 0.0
+                elif distance.min() < NEAR:
+                    clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
                 else:
-                    clearance = 0.0 if resting else CLEARANCE_POSED
-                    if not resting and distance.min() < NEAR:
-                        clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
+                    clearance = CLEARANCE_FAR
                 near = self.members[a][near_a], self.members[b][near_b]
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 

@@ -5,7 +5,8 @@ little as will do in all poses in which it holds, and much more firmly in those 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,8 @@ TRIANGLES = 8  # at a vertex, that are asked
 FARTHEST = 0.04  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
-ROUNDS = 7
+ROUNDS = 8
+AGAIN = 150  # poses, those in which most skin is lacking, that the next round looks at again
 FIRMNESS = 25.0  # how much more a pose counts in which a bone is not covered
 # Metres of lack at which a pose counts twice that, and beyond which it counts no more.
 LOUD, LOUDEST = 0.002, 0.015
@@ -49,7 +51,8 @@ def covered(
 ) -> np.ndarray:  # fmt: skip
     """Correctives (N, 3, 207) with which posed skins cover their bones, from those that do not yet.
 
-    posed: people in poses, new ones for each round from 0: what correctives learn from one they must keep in the next
+    posed: people in poses, new ones for each round from 0: what correctives learn from one they must keep in the next,
+        which looks again at the hardest poses of before
     features: (S, 207) of the poses that the correctives were learned from; usual: (U, 207) of poses in which
         they shall change little
     weights: (N, 24); faces: (F, 3); mirror: (N,) the other side's vertex of each
@@ -57,8 +60,9 @@ def covered(
     groups = list(feature_groups(weights, features))
     gram = regularised(features) + HELD * usual.T @ usual / len(usual)
     around = None
+    hardest: list[Posed] = []
     for k in range(ROUNDS):
-        people = posed(k)
+        people = posed(k) + hardest
         around = around or Neighbourhood(people[0].skin, faces)
         asked = np.concatenate([_asked(person, weights, posedirs, faces, around) for person in people])  # (S, N, 3)
         there = np.concatenate([person.features for person in people])
@@ -86,7 +90,18 @@ def covered(
         # What only one vertex was asked for would be seen as a spike.
         change = (around.smoothing @ change.reshape(len(change), -1)).reshape(change.shape)
         posedirs = tidied(posedirs + change, features, mirror)
+        hardest = list(_hardest(people, worst))
     return posedirs
+
+
+def _hardest(people: list[Posed], lack: np.ndarray) -> Iterator[Posed]:
+    """The people in those `AGAIN` poses in which they lack most, from lack (S,) in all of their poses."""
+    least = np.partition(lack, -AGAIN)[-AGAIN] if len(lack) > AGAIN else 0.0
+    ends = np.cumsum([len(person.bones) for person in people])
+    for person, own in zip(people, np.split(lack, ends[:-1]), strict=True):
+        k = np.flatnonzero(own >= max(least, np.finfo(float).tiny))
+        if len(k):
+            yield replace(person, bones=person.bones[k], skinning=person.skinning[k], features=person.features[k])
 
 
 class Neighbourhood:

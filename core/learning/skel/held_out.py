@@ -48,7 +48,7 @@ def joint_misses(people: People, body: Skel, learned: Learned, persons: list[Per
     """
     space = bone_space(people, learned)
     mean = body.template_joints
-    way = (mean[JOINT_INDEX["scapula_r"]] - mean[JOINT_INDEX["humerus_r"]]) / np.ptp(body.data.skin_template[:, 1])
+    scapula = joints.scapula_shares(mean[JOINT_INDEX["scapula_r"]], mean[JOINT_INDEX["humerus_r"]])
     rows = [JOINT_INDEX[name] for name in SIDE]
     found: dict[str, list[np.ndarray]] = {"bones": [], "placed": []}
     for person in persons:
@@ -61,7 +61,6 @@ def joint_misses(people: People, body: Skel, learned: Learned, persons: list[Per
             ("placed", np.concatenate([placed[name] for name in space.names])),
         ):
             there = space.moved(template, np.zeros_like(space.maps))
-            scapula = np.column_stack([way * measures.stature, np.zeros((3, space.maps.shape[-1]))])
             points = joints.joint_points(there, people.marks)
             wanted = joints.joint_directions(there, points, scapula)[..., 0]
             found[kind].append(np.linalg.norm(given - wanted, axis=1)[rows])

@@ -73,10 +73,24 @@ def vertebrae(bones: BoneSpace) -> Places:
     return [(name, placement.vertebral_body(bones.points(name))) for name in SPINE]
 
 
+def shoulder(points: Points) -> np.ndarray:
+    """(3,) the right shoulder's centre in the mean body."""
+    ((_, centre),) = points["humerus_r"]
+    return centre
+
+
+def scapula_shares(joint: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """(3,) how far the scapula's joint is from the shoulder's centre, as shares of that one's distance from the midline.
+
+    The joint is on no bone's surface. So it grows with the width of the shoulders, which the skin tells.
+    """
+    return (joint - centre) / centre[0]
+
+
 def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> np.ndarray:
     """(24, 3, 11) the mean body's joints and their change per beta; the left side mirrors the right.
 
-    scapula: (3, 11) metres from the shoulder's centre to where the scapula turns, which is on no bone's surface
+    scapula: (3,) where the scapula turns, as `scapula_shares` gives it
     """
     joints = np.empty((len(JOINT_NAMES), 3, 1 + bones.maps.shape[-1]))
     for name, places in (points | {"scapula_r": points["humerus_r"]}).items():
@@ -85,7 +99,7 @@ def joint_directions(bones: BoneSpace, points: Points, scapula: np.ndarray) -> n
         change = np.einsum("pack,pc->pak", maps[:, :, :3], spots) + maps[:, :, 3]
         joint = np.concatenate([spots[..., None], change], 2).mean(0)
         if name == "scapula_r":
-            joint = joint + scapula
+            joint = joint + scapula[:, None] * joint[0]
         if name.endswith("_r"):
             joints[JOINT_INDEX[name[:-1] + "l"]] = joint * np.array([-1, 1, 1])[:, None]
         else:

@@ -134,7 +134,7 @@ def _joints(
     people: People, shapes: Shapes, bones: BoneSpace, points: joints.Points
 ) -> tuple[np.ndarray, scipy.sparse.csr_matrix]:
     """(24, 3, 11) the joints that the bones ask for and their change per beta, and a regressor (24, N) near to these."""
-    wanted = joints.joint_directions(bones, points, _scapula(glide(bones)[1], points, shapes))
+    wanted = joints.joint_directions(bones, points, joints.scapula_shares(glide(bones)[1], joints.shoulder(points)))
     return wanted, regressors.regress(shapes.mean, shapes.directions, wanted, people.surface.mirror)
 
 
@@ -144,14 +144,6 @@ def _settled(
     """`settle`, the bones held at their joints."""
     held = joints.held(bones, points)
     return settle(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces, stages, held, pool)
-
-
-def _scapula(joint: np.ndarray, points: joints.Points, shapes: Shapes) -> np.ndarray:
-    """(3, 11) from the shoulder's centre to a joint of the scapula in the mean body, and how it grows with the stature."""
-    ((_, shoulder),) = points["humerus_r"]
-    top, bottom = shapes.mean[:, 1].argmax(), shapes.mean[:, 1].argmin()
-    growth = (shapes.directions[top, 1] - shapes.directions[bottom, 1]) / (shapes.mean[top, 1] - shapes.mean[bottom, 1])
-    return (joint - shoulder)[:, None] * np.concatenate([[1.0], growth])
 
 
 def _seated(
@@ -214,7 +206,9 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
         generator = np.random.default_rng([SEED, turn])
         rare = random_shapes(COVERED, generator, WIDER)
         return [
-            skinning.pose_person(body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED))
+            skinning.pose_person(
+                body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, harsh=True)
+            )
             for beta in [*shapes.betas[training_people(shapes, turn)], *rare]
         ]
 
