@@ -7,6 +7,7 @@ import numpy as np
 from ...bodies.skel import Skel
 
 UNEQUAL = 2.0  # times as much along one axis as along another, beyond which a bone is not that bone any more
+LISTED = 8  # bones, the worst ones
 
 
 def unequal_growth(body: Skel, betas: np.ndarray) -> np.ndarray:
@@ -22,7 +23,7 @@ def unequal_growth(body: Skel, betas: np.ndarray) -> np.ndarray:
     return np.divide(values[..., 0], values[..., 2], out=np.full(whole.shape, np.inf), where=whole)
 
 
-def growth_report(body: Skel, betas: np.ndarray, listed: int = 8) -> dict[str, Any] | None:
+def growth_report(body: Skel, betas: np.ndarray) -> dict[str, Any] | None:
     """What the report says about it, the worst bones first, None for what is turned inside out.
 
     None for bodies whose bones have no maps of their own.
@@ -40,7 +41,7 @@ def growth_report(body: Skel, betas: np.ndarray, listed: int = 8) -> dict[str, A
             "percentile_95": _finite(np.percentile(unequal[:, part], 95, method="higher")),
             "marked": bool(unequal[:, part].max() > UNEQUAL),
         }
-        for part in order[:listed]
+        for part in order[:LISTED]
     ]
     return {"tolerance": UNEQUAL, "worst": bones[0]["worst"], "bones": bones}
 

@@ -445,7 +445,7 @@ def _dimension_table(report: dict[str, Any]) -> Table:
     notes = (
         f"Mass is the skin's volume times {report['density'] / 1000:.2f} kg/l. Expected: for the body's own stature and mass.",
         f"Marked are {marked} rows: beyond {comparison.PERCENT:.0f} % or {comparison.DEVIATIONS:.0f} SD, "
-        "without a known reason.",
+        f"or {comparison.RANGE_SLACK:g} % beyond a range, without a known reason.",
     )
     return Table(f"{report['body']}: dimensions", columns, rows, notes)
 

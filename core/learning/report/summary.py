@@ -36,7 +36,7 @@ def _figures(report: Report) -> list[tuple[str, str, Callable[[Report], str]]]:
         ("bones grow unequally, along one axis over another, worst", f"{UNEQUAL:g}", _growth),
         ("hip centre against Harrington, mean body: forward, up, out", f"{HIP_TOLERANCE:g} mm", _hip),
         (
-            f"dimensions that were compared; beyond {PERCENT:g} % or {DEVIATIONS:g} SD; of these without a reason",
+            f"dimensions that were compared; beyond {PERCENT:g} %, {DEVIATIONS:g} SD or a range; of these without a reason",
             "",
             _dimensions,
         ),
@@ -90,7 +90,11 @@ def _hip(report: Report) -> str:
 def _dimensions(report: Report) -> str:
     rows = [row for row in report["anthropometry"] if row["percent"] is not None]
     marked = sum(row["marked"] for row in rows)
-    beyond = sum(
-        row["marked"] or abs(row["percent"]) > PERCENT or abs(row["deviations"] or 0) > DEVIATIONS for row in rows
-    )
-    return f"{len(rows)}; {beyond}; {marked}"
+    return f"{len(rows)}; {sum(map(_beyond, rows))}; {marked}"
+
+
+def _beyond(row: Report) -> bool:
+    """Whether a dimension is marked, or would be if there were no reason."""
+    if row["low"] is not None:  # against a range, which alone needs a reason only where it is left
+        return bool(row["marked"] or row["reason"])
+    return bool(row["marked"] or abs(row["percent"]) > PERCENT or abs(row["deviations"] or 0) > DEVIATIONS)

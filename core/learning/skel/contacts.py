@@ -53,7 +53,7 @@ class Pair(NamedTuple):
 
     one: int
     other: int
-    near_one: np.ndarray  # those vertices of either that are near to the other
+    near_one: np.ndarray  # ids of those vertices of either that are near to the other
     near_other: np.ndarray
     clearance: float  # metres between them
     share: float  # of what is lacking, that the one gives
@@ -115,7 +115,7 @@ class Contacts:
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 
     def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Vertices that should move, by how much, and the directions against which, of bones (V, 3)."""
+        """Which vertices of bones (V, 3) should move, ids (K,); by how many metres (K,); against which directions (K, 3)."""
         normals = Skin(points, self.faces).vertex_normals
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for pair, near_one, near_other in self._meeting(points):

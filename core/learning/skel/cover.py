@@ -99,7 +99,7 @@ def _hardest(people: list[Posed], lack: np.ndarray) -> Iterator[Posed]:
     least = np.partition(lack, -AGAIN)[-AGAIN] if len(lack) > AGAIN else 0.0
     ends = np.cumsum([len(person.bones) for person in people])
     for person, own in zip(people, np.split(lack, ends[:-1]), strict=True):
-        k = np.flatnonzero(own >= max(least, np.finfo(float).tiny))
+        k = np.flatnonzero((own >= least) & (own > 0))
         if len(k):
             yield replace(person, bones=person.bones[k], skinning=person.skinning[k], features=person.features[k])
 

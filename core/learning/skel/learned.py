@@ -27,22 +27,28 @@ class Learned:
     default_pose: np.ndarray  # (24, 4, 4) apose_rel_transfo
     skin_weights: scipy.sparse.csr_matrix  # (N, 24)
     posedirs: np.ndarray | None  # (N, 3, 207)
-    patella_path: np.ndarray  # (K, 4)
-    scale_pairs: np.ndarray  # (R, 5)
-    scale_copies: np.ndarray  # (C, 3)
+    patella_path: np.ndarray  # (K, 4) as `patella.path` gives it
+    scale_pairs: np.ndarray  # (R, 5) and
+    scale_copies: np.ndarray  # (C, 3), as `scaling.pairs` gives them
 
 
 _IN_STEPS = {"offsets", "posedirs"}
 
 
 def write(learned: Learned, path: Path) -> None:
-    """Writes what was learned; the same numbers give the same file."""
+    """Writes what was learned; the same numbers give the same file.
+
+    Raises
+    ------
+    FileError
+        When offsets or correctives are longer than a file can keep, 0.65 m.
+    """
     with replacing(path) as part:
         np.savez_compressed(part, **_arrays(learned))
 
 
 def as_kept(learned: Learned) -> Learned:
-    """The same with the precision that a file has."""
+    """The same with the precision that a file has; raises as `write` does."""
     return _learned(_arrays(learned))
 
 

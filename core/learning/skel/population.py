@@ -26,7 +26,6 @@ ANCHORS = {
     "cupsize": {"mincup": 0.0, "averagecup": 0.5, "maxcup": 1.0},
 }
 RACES = ("african", "asian", "caucasian")
-BODY = ("age", "muscle", "weight")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, ROUNDS = 150, 3
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
-OUT, SHARES = -0.0005, 9  # metres of skin that it has over it at least; shares of a turn that are tried
+OUT, SHARES = (
+    -0.0005,
+    9,
+)  # metres of skin over it at rest, that is by how much it may be out; shares of a turn that are tried
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
 SEED = 37
@@ -34,7 +37,8 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, wi
     """The bones with the scapula turned about the vertical axis through the shoulder's centre (3,), linearly in the betas.
 
     body: has the bones' joints; its random poses and shapes are looked at
-    within_skin: turns it by no more than leaves it inside the body's skin
+    within_skin: turns it by no more than leaves it inside the body's skin at rest, but for half a millimetre, or no farther
+        out than it is
     """
     poses, betas, _ = random_poses(body, POSES, SEED)
     ribs = [f"rib_{k:02d}_r" for k in CAGE]

@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 
 MARGIN = 0.003  # metres under the skin that a bone vertex should have
 DEPTHS = {"vertebra_c": 0.009, "vertebra": 0.008, "rib": 0.006, "sternum": 0.006, "hip_bone": 0.007, "sacrum": 0.006,
-          "skull": 0.003, "scapula": 0.005, "clavicle": 0.005, "femur": 0.004, "tibia": 0.003, "patella": 0.003,
-          "phalanx": 0.0015}  # fmt: skip
+          "scapula": 0.005, "clavicle": 0.005, "femur": 0.004, "phalanx": 0.0015}  # fmt: skip
 POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides the ends of each component
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
 ROUNDS = 6
@@ -42,7 +41,7 @@ SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbo
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
 SPREAD_RIB = 0.015  # and no less for ribs, of which narrow pushes make kinked rods
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
-         "calcaneus", "talus", "navicular", "cuboid", "cuneiform", "patella")  # fmt: skip
+         "calcaneus", "talus", "navicular", "cuboid", "cuneiform")  # fmt: skip
 # Bones that fit the skin all around already: only where they lie too shallow they may bend.
 FITTED = ("skull",)
 # Bones that the smooth field may not bend.

@@ -5,7 +5,7 @@ little). Correctives are ridge regression of what is left, taken back to the T p
 section 3.3), each vertex by the joints around it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,6 @@ FULL = 0.75  # share of the other poses that go all the way to the limits
 USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
 USUAL_SHARE = 0.3
-SHOULDERS = ("humerus_r", "humerus_l")  # their worst poses are rare, as limbs mostly pass through bodies in them
 DRAWS = 500  # of twice as many poses as are wanted, before a body counts as one that has none
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
@@ -57,20 +56,25 @@ class Sample(Posed):
 
 
 def random_poses(
-    body: Skel, beta: np.ndarray, count: int, generator: np.random.Generator, usual: float = USUAL, harsh: bool = False
+    body: Skel,
+    beta: np.ndarray,
+    count: int,
+    generator: np.random.Generator,
+    usual: float = USUAL,
+    twice: Sequence[str] = (),
 ) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body of shape beta (10,).
 
     usual: the share of usual poses; of the others `FULL` go all the way to their limits, the rest a random share of it.
-    harsh: draws the shoulders twice and takes what goes farther.
+    twice: joints that are drawn twice, to take what goes farther.
     An `OsteonError` tells of a body in which limbs pass through it in nearly all poses.
     """
 
     def drawn() -> np.ndarray:
         share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
         q = uniform(body.limits, 2 * count, generator)
-        if harsh:
-            q = farther(q, uniform(body.limits, 2 * count, generator), body.limits, SHOULDERS)
+        if twice:
+            q = farther(q, uniform(body.limits, 2 * count, generator), body.limits, twice)
         return share * q
 
     first = usual_poses(body, beta, round(usual * count), generator)

@@ -52,6 +52,7 @@ LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apar
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 COVERED, COVERED_POSES = 24, 22  # rarer shapes in which bones are covered besides, and poses of a person or shape
 USUAL = 200  # poses in which covering bones shall change little
+TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
 USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
 LAST_ROUNDS = 16  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
@@ -207,7 +208,7 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
         rare = random_shapes(COVERED, generator, WIDER)
         return [
             skinning.pose_person(
-                body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, harsh=True)
+                body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, TWICE)
             )
             for beta in [*shapes.betas[training_people(shapes, turn)], *rare]
         ]

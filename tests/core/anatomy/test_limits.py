@@ -41,6 +41,18 @@ def test_random_poses_keep_limits_and_reach_them():
     assert (q[:, 3:].min(0) < 0.95 * low).all()
 
 
+def test_chosen_joints_alone_go_farther():
+    one, other = (uniform(RANGES, 300, np.random.default_rng(seed)) for seed in (4, 5))
+    q = farther(one, other, RANGES, ("humerus_r",))
+    own = pose_slice(JOINT_INDEX["humerus_r"])
+    assert np.array_equal(
+        np.delete(q, range(own.start, own.stop), axis=1), np.delete(one, range(own.start, own.stop), axis=1)
+    )
+    taken = (q[:, own] == other[:, own]).all(1)
+    assert ((q[:, own] == one[:, own]).all(1) | taken).all()
+    assert 0.4 < taken.mean() < 0.6
+
+
 def test_poses_that_go_farther_keep_limits():
     one, other = (uniform(RANGES, 300, np.random.default_rng(seed)) for seed in (4, 5))
     q = farther(one, other, RANGES)

@@ -57,6 +57,14 @@ def test_bones_that_are_far_at_rest_are_looked_at_when_they_move_against_each_ot
         assert len(Contacts(bones, meshes, resting=False, reach=0.09).pairs) == number
 
 
+def test_bones_that_are_far_at_rest_keep_more_room():
+    """The neck's balls, 20 mm apart at rest and 3 mm posed: four are asked for, and each gives half."""
+    bones, meshes = balls(("vertebra_c5", [-0.1, 0, 0]), ("vertebra_c7", [-0.1, 0.06, 0]), ("femur_r", [-0.1, -1, 0]))
+    posed = bones.template - np.where(bones.parts == 1, 0.017, 0)[:, None] * [0, 1, 0]
+    lack = Contacts(bones, meshes, resting=False, reach=0.09).lacking(posed)[1]
+    assert lack.max() == pytest.approx(0.0005, abs=1e-4)
+
+
 def test_ribs_beside_the_edge_of_a_scapula_go_inwards(monkeypatch):
     """Along the plate's own direction, not that of its rounded edge."""
     monkeypatch.setattr(contacts, "COSTAL", np.array([0.0, 0, 1]))

@@ -127,6 +127,19 @@ def test_poses_in_which_most_is_lacking_are_looked_at_again(monkeypatch):
     assert once < 0 < 0.001 < again, (once, again)
 
 
+def test_the_hardest_poses_are_found_in_all_people(monkeypatch):
+    people = [bending(np.linspace(0, 1, 4)), bending(np.linspace(1, 1.5, 3))]
+    lack = np.array([0, 3, 0, 2, 0, 1, 4], np.float32) / 1000
+    for again, wanted in ((3, ([1, 3], [2])), (5, ([1, 3], [1, 2])), (50, ([1, 3], [1, 2]))):
+        monkeypatch.setattr(cover, "AGAIN", again)
+        hardest = list(cover._hardest(people, lack))
+        for person, found, poses in zip(people, hardest, wanted, strict=True):
+            assert np.array_equal(found.features, person.features[poses])
+            assert np.array_equal(found.bones, person.bones[poses])
+            assert len(found.skinning) == len(poses)
+    assert not list(cover._hardest(people, np.zeros_like(lack)))
+
+
 def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there(monkeypatch):
     sample = bending(np.linspace(0, 1.5, 16))
     posedirs = covered(lambda turn: [sample], sample.features, sample.features[:1], WEIGHTS, NOTHING, FACES, ACROSS)

@@ -19,10 +19,12 @@ def test_it_reads_back_as_written(tmp_path):
     first = learned.read(learned.FOLDER / "open-male.npz")
     learned.write(first, tmp_path / "again.npz")
     second = learned.read(tmp_path / "again.npz")
-    for name in ("placements", "maps", "frames", "default_pose", "patella_path", "offsets", "posedirs", "scale_pairs"):
-        assert np.array_equal(getattr(first, name), getattr(second, name)), name
-    for name in ("regressor", "skin_weights"):
-        assert abs(getattr(first, name) - getattr(second, name)).max() < 1e-6
+    for name in (field.name for field in fields(learned.Learned)):
+        one, other = getattr(first, name), getattr(second, name)
+        if name in ("regressor", "skin_weights"):
+            assert abs(one - other).max() < 1e-6
+        else:
+            assert np.array_equal(one, other), name
     learned.write(first, tmp_path / "third.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "third.npz").read_bytes()
 

@@ -55,7 +55,8 @@ def test_a_small_bone_moves_inside_and_keeps_its_shape(flesh, monkeypatch):
         assert Skin(skin + directions @ betas[0], faces).depth(there).min() > -0.0005
         assert growth(bones, beta).max() / growth(bones, beta).min() < 1.3
     monkeypatch.setattr(settle, "STRAIN", 0.0)
-    assert growth(settled(flesh), 2.5).max() / growth(settled(flesh), 2.5).min() > 1.5
+    collapsed = growth(settled(flesh), 2.5)
+    assert collapsed.max() / collapsed.min() > 1.5
 
 
 def test_a_bone_that_is_held_moves_less_there(flesh, monkeypatch):
