@@ -29,6 +29,7 @@ REACH = 0.010  # metres between which two vertices can be said to be on the same
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
 SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0025, 0.045
+CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes down on them when shoulders do
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.002, 0.5
 CLEARANCE_FAR = 0.004  # between bones that are far from each other at rest: they meet in few of the poses looked at
@@ -40,11 +41,15 @@ TOUCHING = (  # bones that share a joint and overlap in the template
     ("skull", "vertebra_c1"),
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
-YIELDING = "rib"  # what gives way to a scapula
+YIELDING = "rib"  # what gives way to scapula and clavicle, which have less flesh over them
 POSES, SHAPES = 180, 20  # that a round looks at
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
-SPREAD, RIB_SPREAD = 0.006, 0.025  # metres over which a bone gives way
+SPREAD = 0.006  # metres over which a bone gives way
+RODS, ROD_SPREAD = (
+    ("clavicle", YIELDING),
+    0.025,
+)  # too thin for dents, which would fold one side into the other: they bend
 SEED = 23
 
 
@@ -90,7 +95,8 @@ class Contacts:
             touching = tuple(sorted(names)) in TOUCHING
             if (names in joined and not touching) or (low[a] > high[b]).any() or (low[b] > high[a]).any():
                 continue
-            scapular = "scapula_r" in names and any(name.startswith(YIELDING) for name in names)
+            ribs = any(name.startswith(YIELDING) for name in names)
+            scapular, clavicular = ribs and "scapula_r" in names, ribs and "clavicle_r" in names
             own = widest if scapular else NEAR if carried[a] == carried[b] else reach
             distance = cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]
             near_a = np.flatnonzero(np.isfinite(distance))
@@ -102,11 +108,11 @@ class Contacts:
                     near[costal[near]] if part == scapula else near for part, near in ((a, near_a), (b, near_b))
                 )
             if len(near_a) and len(near_b):
-                share = float(bones.names[a].startswith(YIELDING)) if scapular else 0.5
+                share = float(bones.names[a].startswith(YIELDING)) if scapular or clavicular else 0.5
                 if scapular:
                     clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
                 elif resting:
-                    clearance = 0.0
+                    clearance = CLAVICULAR_CLEARANCE if clavicular else 0.0
                 elif distance.min() < NEAR:
                     clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
                 else:
@@ -123,7 +129,7 @@ class Contacts:
                 (near_one, near_other, pair.share, pair.other),
                 (near_other, near_one, 1 - pair.share, pair.one),
             ):
-                if not share:
+                if not share and pair.plate:
                     continue
                 distance, nearest = cKDTree(points[other]).query(points[one], distance_upper_bound=REACH)
                 close = np.flatnonzero(np.isfinite(distance))
@@ -138,14 +144,17 @@ class Contacts:
                 lacks = (lack > 0) & (beside < self.spacing[near]) & ((normals[one[close]] * facing).sum(1) < FACING)
                 if not lacks.any():
                     continue
-                ids, lack, facing = one[close[lacks]], lack[lacks], facing[lacks]
+                ids, near, lack, facing = one[close[lacks]], near[lacks], lack[lacks], facing[lacks]
                 within = np.flatnonzero(lack > pair.clearance)
                 if len(within) and not pair.plate:  # behind a surface is not always within the bone
                     mesh = Skin(points[self.members[solid]], self.triangles[solid])
                     kept = np.ones(len(ids), bool)
                     kept[within[mesh.winding(points[ids[within]]) < 0.5]] = False
-                    ids, lack, facing = ids[kept], lack[kept], facing[kept]
-                found.append((ids, share * lack, -facing))
+                    ids, near, lack, facing = ids[kept], near[kept], lack[kept], facing[kept]
+                if share:
+                    found.append((ids, share * lack, -facing))
+                else:  # what comes between the vertices of a bone that does not yield ...
+                    found.append((near, lack, facing))
         beyond = self.right[self.resting & (points[self.right, 0] > -MIDLINE)]
         found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
         ids, lack, outward = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -198,15 +207,10 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
     """The bones with dents where they would enter each other in poses or shapes; `reach` as in `Contacts`."""
     contacts = Contacts(bones, meshes, resting=False, reach=reach)
     parts = torch.tensor([body.bone_part_names.index(name) for name in bones.names])
-    spread = scipy.sparse.block_diag(
-        [
-            spreading(bones.template[ids], RIB_SPREAD if name.startswith(YIELDING) else SPREAD)
-            for name, ids in zip(bones.names, contacts.members, strict=True)
-        ],
-        format="csr",
-    )
+    spread = scipy.sparse.block_diag([spreading(bones.template[ids], SPREAD) for ids in contacts.members], format="csr")
     order = np.argsort(np.concatenate(contacts.members))
     spread = spread[order][:, order]
+    rods = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if name.startswith(RODS)]
     midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
     template = bones.template
@@ -228,10 +232,23 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
         log.info("bones apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
-        template = template + spread @ move
+        change = spread @ move
+        for ids in rods:
+            change[ids] = bent(template[ids], move[ids])
+        template = template + change
         hardest = _hardest(lacks)
         again = poses[hardest], betas[hardest]
     return bones.moved(template)
+
+
+def bent(points: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Moves (n, 3) of all points (n, 3) of a rod when some are asked to move: each goes along with those near it."""
+    asked = moves.any(1)
+    if not asked.any():
+        return moves
+    distance = np.linalg.norm(points[:, None] - points[asked], axis=2)
+    near = np.exp(-0.5 * (distance / ROD_SPREAD) ** 2)
+    return (near @ moves[asked]) * (near.max(1) / near.sum(1))[:, None]
 
 
 def _hardest(lacks: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
 USUAL_SHARE = 0.3
 DRAWS = 500  # of twice as many poses as are wanted, before a body counts as one that has none
+DRIVES = 0.15  # weight with a joint and its neighbours from which on the joint drives a vertex's correctives
 CANDIDATES = 7  # joints that may move one vertex
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
 RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
@@ -61,17 +62,18 @@ def random_poses(
     count: int,
     generator: np.random.Generator,
     usual: float = USUAL,
+    full: float = FULL,
     twice: Sequence[str] = (),
 ) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body of shape beta (10,).
 
-    usual: the share of usual poses; of the others `FULL` go all the way to their limits, the rest a random share of it.
+    usual: the share of usual poses; of the others `full` go all the way to their limits, the rest a random share of it.
     twice: joints that are drawn twice, to take what goes farther.
     An `OsteonError` tells of a body in which limbs pass through it in nearly all poses.
     """
 
     def drawn() -> np.ndarray:
-        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - FULL), (2 * count, 1))), 1)
+        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - full), (2 * count, 1))), 1)
         q = uniform(body.limits, 2 * count, generator)
         if twice:
             q = farther(q, uniform(body.limits, 2 * count, generator), body.limits, twice)
@@ -328,7 +330,7 @@ def regularised(features: np.ndarray) -> np.ndarray:
 
 def feature_groups(weights: np.ndarray, features: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Vertices that the same features move, and these: of the joints that a vertex hangs on and of their neighbours."""
-    reach = weights @ (np.eye(N_JOINTS) + _neighbours()) > 0.02
+    reach = weights @ (np.eye(N_JOINTS) + _neighbours()) > DRIVES
     varying = (features**2).mean(0) > 0
     groups: dict[bytes, list[int]] = {}
     for vertex, row in enumerate(reach):

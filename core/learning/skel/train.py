@@ -50,10 +50,10 @@ SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apart
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
-COVERED, COVERED_POSES = 24, 22  # rarer shapes in which bones are covered besides, and poses of a person or shape
+COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones are covered, and poses of each
 USUAL = 200  # poses in which covering bones shall change little
 TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
-USUAL_COVERED = 0.1  # share of usual poses among those in which bones are covered
+USUAL_COVERED, FULL_COVERED = 0.1, 0.95  # share of usual poses among these; of others that go all the way
 LAST_ROUNDS = 16  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
@@ -205,13 +205,13 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
 
     def in_new_poses(turn: int) -> list[skinning.Posed]:
         generator = np.random.default_rng([SEED, turn])
-        rare = random_shapes(COVERED, generator, WIDER)
-        return [
-            skinning.pose_person(
-                body, beta, skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, TWICE)
-            )
-            for beta in [*shapes.betas[training_people(shapes, turn)], *rare]
-        ]
+        known = shapes.betas[training_people(shapes, turn)][: COVERED[0]]
+        rare = random_shapes(COVERED[1], generator, WIDER)
+
+        def poses(beta: np.ndarray) -> np.ndarray:
+            return skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, FULL_COVERED, TWICE)
+
+        return [skinning.pose_person(body, beta, poses(beta)) for beta in [*known, *rare]]
 
     blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)

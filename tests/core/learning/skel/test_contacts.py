@@ -49,6 +49,33 @@ def test_ribs_give_way_to_a_scapula():
     assert lack.max() == pytest.approx(0.005 - (np.hypot(0.022, 0.035) - 2 * RADIUS), abs=5e-4)
 
 
+def test_ribs_give_way_to_a_clavicle():
+    bones, meshes = balls(("clavicle_r", [-0.1, 0, 0]), ("rib_02_r", [-0.1, -0.042, 0]))
+    ids, lack, outward = Contacts(bones, meshes).lacking(bones.template)
+    assert set(bones.parts[ids]) == {1}
+    assert lack.max() == pytest.approx(0.002, abs=2e-4)
+    assert (outward @ [0, 1, 0] > 0.7).all()
+
+
+def test_a_clavicle_between_the_vertices_of_a_coarse_rib_moves_these():
+    """No vertex of the rib, whose top is four triangles, is in the clavicle that enters it in the middle."""
+    ball = trimesh.creation.icosphere(4, 0.006)
+    box = trimesh.creation.box((0.012, 0.012, 0.012)).subdivide()
+    names, top = ("clavicle_r", "rib_02_r"), np.array([-0.1, 0.006, 0.0015])
+    template = np.concatenate([ball.vertices + top + [0.003, 0.0055, 0], box.vertices + [-0.1, 0, 0]])
+    parts = np.repeat([0, 1], [len(ball.vertices), len(box.vertices)])
+    bones = BoneSpace(names, parts, template, np.zeros((2, 3, 4, 10)))
+    meshes = {"clavicle_r": Bone(ball.vertices, ball.faces), "rib_02_r": Bone(box.vertices, box.faces)}
+    found = Contacts(bones, meshes, resting=False)
+    assert np.linalg.norm(template[parts == 1] - template[parts == 0].mean(0), axis=1).min() > 0.006
+    ids, lack, outward = found.lacking(template)
+    assert len(ids)
+    assert set(parts[ids]) == {1}
+    assert lack.max() > 0.0005
+    deepest = lack.argmax()
+    assert outward[deepest, 1] > 0.5  # the rib's top goes down
+
+
 def test_bones_that_are_far_at_rest_are_looked_at_when_they_move_against_each_other():
     """Vertebrae of the neck do, each in its own way; ribs do not."""
     for stem, number in (("vertebra_c", 1), ("rib_0", 0)):
@@ -116,6 +143,33 @@ def test_a_pose_that_is_met_once_is_looked_at_again(monkeypatch):
     once, often = (apart(bones, meshes, body, rounds=rounds) for rounds in (1, 10))
     assert lack(bones) == pytest.approx(0.003, abs=3e-4)  # each gives half of six millimetres
     assert lack(often) < 0.0005 < lack(once)
+
+
+def test_a_clavicle_bends_and_is_not_folded(monkeypatch):
+    """A talus comes into it from below: both of its sides go up, its ends less."""
+    rod = trimesh.creation.cylinder(
+        0.004, 0.12, 24, transform=trimesh.transformations.rotation_matrix(np.pi / 2, [0, 1, 0])
+    ).subdivide_to_size(0.010)
+    ball = trimesh.creation.icosphere(3, RADIUS)
+    names, start = ("clavicle_r", "talus_r"), np.array([-0.1, 0, 0])
+    template = np.concatenate([rod.vertices + start, ball.vertices + start - [0, RADIUS + 0.020, 0]])
+    parts = np.repeat([0, 1], [len(rod.vertices), len(ball.vertices)])
+    bones = BoneSpace(names, parts, template, np.zeros((2, 3, 4, 10)))
+    meshes = {"clavicle_r": Bone(rod.vertices, rod.faces), "talus_r": Bone(ball.vertices, ball.faces)}
+
+    def motions(poses, betas):
+        moved = torch.eye(3, 4, dtype=torch.float64).repeat(len(poses), 2, 1, 1)
+        moved[:, 1, 1, 3] = 0.022
+        return moved
+
+    monkeypatch.setattr(contacts, "sampled_poses", lambda body, seed: (np.zeros((1, 46)), np.zeros((1, 10))))
+    body = SimpleNamespace(bone_part_names=names, part_motions=motions)
+    found = apart(bones, meshes, body, reach=0.09, rounds=5).template
+    middle = (parts == 0) & (np.abs(template[:, 0] - start[0]) < 0.004)
+    thick = np.ptp(found[middle, 1])
+    assert thick > 0.9 * np.ptp(template[middle, 1]), thick
+    end = (parts == 0) & (np.abs(template[:, 0] - start[0]) > 0.055)
+    assert (found - template)[middle, 1].mean() > 0.002 > 2 * np.abs((found - template)[end]).max()
 
 
 def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):
