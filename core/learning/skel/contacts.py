@@ -32,7 +32,7 @@ SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0025, 0.045
 CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes down on them when shoulders do
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.002, 0.5
-CLEARANCE_FAR = 0.004  # between bones that are far from each other at rest: they meet in few of the poses looked at
+CLEARANCE_FAR, FAR_APART = 0.004, 0.05  # between bones so far apart at rest: they meet in few of the poses looked at
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -116,7 +116,7 @@ class Contacts:
                 elif distance.min() < NEAR:
                     clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
                 else:
-                    clearance = CLEARANCE_FAR
+                    clearance = CLEARANCE_POSED if distance.min() < FAR_APART else CLEARANCE_FAR
                 near = self.members[a][near_a], self.members[b][near_b]
                 self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
 

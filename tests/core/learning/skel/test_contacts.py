@@ -85,11 +85,13 @@ def test_bones_that_are_far_at_rest_are_looked_at_when_they_move_against_each_ot
 
 
 def test_bones_that_are_far_at_rest_keep_more_room():
-    """The neck's balls, 20 mm apart at rest and 3 mm posed: four are asked for, and each gives half."""
-    bones, meshes = balls(("vertebra_c5", [-0.1, 0, 0]), ("vertebra_c7", [-0.1, 0.06, 0]), ("femur_r", [-0.1, -1, 0]))
-    posed = bones.template - np.where(bones.parts == 1, 0.017, 0)[:, None] * [0, 1, 0]
-    lack = Contacts(bones, meshes, resting=False, reach=0.09).lacking(posed)[1]
-    assert lack.max() == pytest.approx(0.0005, abs=1e-4)
+    """Balls 60 or 20 mm apart at rest and 1 mm posed: four or two are asked for, and each gives half."""
+    for gap, asked in ((0.06, 0.004), (0.02, 0.002)):
+        away = [-0.1, 2 * RADIUS + gap, 0]
+        bones, meshes = balls(("vertebra_c5", [-0.1, 0, 0]), ("vertebra_c7", away), ("femur_r", [-0.1, -1, 0]))
+        posed = bones.template - np.where(bones.parts == 1, gap - 0.001, 0)[:, None] * [0, 1, 0]
+        lack = Contacts(bones, meshes, resting=False, reach=0.09).lacking(posed)[1]
+        assert lack.max() == pytest.approx((asked - 0.001) / 2, abs=1e-4)
 
 
 def test_ribs_beside_the_edge_of_a_scapula_go_inwards(monkeypatch):
