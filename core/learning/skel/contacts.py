@@ -46,10 +46,8 @@ POSES, SHAPES = 180, 20  # that a round looks at
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
 SPREAD = 0.006  # metres over which a bone gives way
-RODS, ROD_SPREAD = (
-    ("clavicle", YIELDING),
-    0.025,
-)  # too thin for dents, which would fold one side into the other: they bend
+RODS = ("clavicle", YIELDING)  # too thin for dents, which would fold one side into the other: they bend
+ROD_SPREAD = 0.025
 SEED = 23
 
 
@@ -153,7 +151,7 @@ class Contacts:
                     ids, near, lack, facing = ids[kept], near[kept], lack[kept], facing[kept]
                 if share:
                     found.append((ids, share * lack, -facing))
-                else:  # what comes between the vertices of a bone that does not yield ...
+                else:  # it enters the other between that one's vertices, which alone give way
                     found.append((near, lack, facing))
         beyond = self.right[self.resting & (points[self.right, 0] > -MIDLINE)]
         found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
@@ -204,7 +202,7 @@ def _spacing(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, rounds: int = ROUNDS) -> BoneSpace:
-    """The bones with dents where they would enter each other in poses or shapes; `reach` as in `Contacts`."""
+    """The bones dented, thin ones bent, where they would enter each other in poses or shapes; `reach` as in `Contacts`."""
     contacts = Contacts(bones, meshes, resting=False, reach=reach)
     parts = torch.tensor([body.bone_part_names.index(name) for name in bones.names])
     spread = scipy.sparse.block_diag([spreading(bones.template[ids], SPREAD) for ids in contacts.members], format="csr")
