@@ -28,7 +28,7 @@ FAR = 0.15  # or only those that some pose may bring together
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
 # Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
-SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.0025, 0.045
+SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.003, 0.045
 CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes down on them when shoulders do
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.002, 0.5
@@ -48,6 +48,7 @@ ROUNDS = 10
 SPREAD = 0.006  # metres over which a bone gives way
 RODS = ("clavicle", YIELDING)  # too thin for dents, which would fold one side into the other: they bend
 ROD_SPREAD = 0.025
+END = 0.008  # metres from a bone that a rod shares a joint with, within which it is held
 SEED = 23
 
 
@@ -208,10 +209,11 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
     spread = scipy.sparse.block_diag([spreading(bones.template[ids], SPREAD) for ids in contacts.members], format="csr")
     order = np.argsort(np.concatenate(contacts.members))
     spread = spread[order][:, order]
-    rods = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if name.startswith(RODS)]
+    rods = list(_rods(bones))
     midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
     template = bones.template
+    asked_of_rods = np.zeros_like(template)  # since the first round
     again = np.empty((0, len(POSE_INDEX))), np.empty((0, N_BETAS))
     for k in range(rounds):
         new = sampled_poses(body, SEED + k)  # every round meets new ones: what it leaves, a later one finds
@@ -231,22 +233,51 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
         change = spread @ move
-        for ids in rods:
-            change[ids] = bent(template[ids], move[ids])
+        for ids, held in rods:
+            before = template[ids] - bones.template[ids]
+            change[ids] = bent(bones.template[ids], _added(asked_of_rods, ids, before, move[ids]), held) - before
         template = template + change
         hardest = _hardest(lacks)
         again = poses[hardest], betas[hardest]
     return bones.moved(template)
 
 
-def bent(points: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Moves (n, 3) of all points (n, 3) of a rod when some are asked to move: each goes along with those near it."""
+def _added(asked: np.ndarray, ids: np.ndarray, before: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """What vertices of a rod are asked for in all, asked[ids], after this round's moves (n, 3); changes `asked`.
+
+    Bent anew by that in each round, a rod goes no farther than it must; bent on, it would with every round. Who is asked
+    for the first time starts from where the others have taken it, `before`.
+    """
+    now = move.any(1)
+    first = now & ~asked[ids].any(1)
+    asked[ids[first]] = before[first]
+    asked[ids[now]] += move[now]
+    return asked[ids]
+
+
+def bent(points: np.ndarray, moves: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Moves (n, 3) of all points (n, 3) of a rod when some are asked to move: each goes along with those near it.
+
+    held: (n,) which points stay unless they are asked themselves
+    """
     asked = moves.any(1)
     if not asked.any():
         return moves
-    distance = np.linalg.norm(points[:, None] - points[asked], axis=2)
+    distance = np.linalg.norm(points[:, None] - points[asked | held], axis=2)
     near = np.exp(-0.5 * (distance / ROD_SPREAD) ** 2)
-    return (near @ moves[asked]) * (near.max(1) / near.sum(1))[:, None]
+    reached = near[:, asked[asked | held]].max(1)
+    return (near @ moves[asked | held]) * (reached / near.sum(1))[:, None]
+
+
+def _rods(bones: BoneSpace) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The vertices of each rod, ids (n,), and which of them are held (n,): ends that meet another bone in a joint."""
+    joined = articulations(bones.names)
+    for name in bones.names:
+        if name.startswith(RODS):
+            ids = bones.members(name)
+            others = [bones.points(other) for other in bones.names if frozenset((name, other)) in joined]
+            distance = cKDTree(np.concatenate(others)).query(bones.template[ids])[0] if others else np.inf
+            yield ids, np.broadcast_to(distance < END, len(ids))
 
 
 def _hardest(lacks: np.ndarray) -> np.ndarray:

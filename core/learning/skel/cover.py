@@ -35,11 +35,12 @@ TRIANGLES = 8  # at a vertex, that are asked
 FARTHEST = 0.04  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
-ROUNDS = 9
+ROUNDS = 8
 AGAIN = 150  # poses, those in which most skin is lacking, that the next round looks at again
 FIRMNESS = 100.0  # how much more a pose counts in which a bone is not covered
 # Metres of lack at which a pose counts twice that, and beyond which it counts no more.
 LOUD, LOUDEST = 0.002, 0.015
+STIFFNESS = 0.003  # keeps changes small that hang on features which vary little: poses yet unseen would blow them up
 HELD = 8.0  # how much more than in others the skin stays as it is in usual poses
 GAIN = 1.2
 LONGEST = 2.0  # times as far as the posed skin should move may the T-posed one, where blending has flattened it
@@ -58,7 +59,7 @@ def covered(
     weights: (N, 24); faces: (F, 3); mirror: (N,) the other side's vertex of each
     """
     groups = list(feature_groups(weights, features))
-    gram = regularised(features) + HELD * usual.T @ usual / len(usual)
+    gram = regularised(features) + HELD * usual.T @ usual / len(usual) + STIFFNESS * np.eye(features.shape[1])
     around = None
     hardest: list[Posed] = []
     for k in range(ROUNDS):

@@ -36,19 +36,13 @@ _IN_STEPS = {"offsets", "posedirs"}
 
 
 def write(learned: Learned, path: Path) -> None:
-    """Writes what was learned; the same numbers give the same file.
-
-    Raises
-    ------
-    FileError
-        When offsets or correctives are longer than a file can keep, 0.65 m.
-    """
+    """Writes what was learned; the same numbers give the same file."""
     with replacing(path) as part:
         np.savez_compressed(part, **_arrays(learned))
 
 
 def as_kept(learned: Learned) -> Learned:
-    """The same with the precision that a file has; raises as `write` does."""
+    """The same with the precision that a file has."""
     return _learned(_arrays(learned))
 
 
@@ -70,9 +64,8 @@ def _arrays(learned: Learned) -> dict[str, np.ndarray]:
             }
         elif field.name in _IN_STEPS:
             steps = np.round(value / STEP)
-            if np.abs(steps).max() > np.iinfo(np.int16).max:
-                raise FileError(f"{field.name} holds lengths beyond what a file can keep.")
-            arrays[field.name] = steps.astype(np.int16)
+            small = np.abs(steps).max() <= np.iinfo(np.int16).max
+            arrays[field.name] = steps.astype(np.int16 if small else np.int32)
         else:
             arrays[field.name] = value if value.dtype.kind in "iu" else value.astype(np.float32)
     return arrays

@@ -54,7 +54,7 @@ COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones 
 USUAL = 200  # poses in which covering bones shall change little
 TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
 USUAL_COVERED, FULL_COVERED = 0.1, 0.95  # share of usual poses among these; of others that go all the way
-LAST_ROUNDS = 16  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 

@@ -147,31 +147,53 @@ def test_a_pose_that_is_met_once_is_looked_at_again(monkeypatch):
     assert lack(often) < 0.0005 < lack(once)
 
 
-def test_a_clavicle_bends_and_is_not_folded(monkeypatch):
-    """A talus comes into it from below: both of its sides go up, its ends less."""
+def rod_and_ball(monkeypatch, poses: int) -> tuple[BoneSpace, dict[str, Bone], SimpleNamespace]:
+    """A clavicle of 12 cm, a sternum at its end, and a talus that comes 2 mm into it from below: in the pose 0 at the
+    middle, in the pose 1 4 cm from there towards the sternum; each round looks at one of `poses`, in turn."""
     rod = trimesh.creation.cylinder(
         0.004, 0.12, 24, transform=trimesh.transformations.rotation_matrix(np.pi / 2, [0, 1, 0])
     ).subdivide_to_size(0.010)
     ball = trimesh.creation.icosphere(3, RADIUS)
-    names, start = ("clavicle_r", "talus_r"), np.array([-0.1, 0, 0])
-    template = np.concatenate([rod.vertices + start, ball.vertices + start - [0, RADIUS + 0.020, 0]])
-    parts = np.repeat([0, 1], [len(rod.vertices), len(ball.vertices)])
-    bones = BoneSpace(names, parts, template, np.zeros((2, 3, 4, 10)))
-    meshes = {"clavicle_r": Bone(rod.vertices, rod.faces), "talus_r": Bone(ball.vertices, ball.faces)}
+    names, start = ("clavicle_r", "talus_r", "sternum"), np.array([-0.1, 0, 0])
+    places = [start, start - [0, RADIUS + 0.020, 0], start + [0.06 + 0.004 + RADIUS, 0, 0]]
+    meshes = [rod, ball, ball]
+    template = np.concatenate([mesh.vertices + place for mesh, place in zip(meshes, places, strict=True)])
+    parts = np.repeat(range(3), [len(mesh.vertices) for mesh in meshes])
+    bones = BoneSpace(names, parts, template, np.zeros((3, 3, 4, 10)))
+
+    def sampled(body, seed):
+        return np.full((1, 46), float((seed - contacts.SEED) % poses)), np.zeros((1, 10))
 
     def motions(poses, betas):
-        moved = torch.eye(3, 4, dtype=torch.float64).repeat(len(poses), 2, 1, 1)
+        moved = torch.eye(3, 4, dtype=torch.float64).repeat(len(poses), 3, 1, 1)
         moved[:, 1, 1, 3] = 0.022
+        moved[:, 1, 0, 3] = 0.04 * poses[:, 0]
         return moved
 
-    monkeypatch.setattr(contacts, "sampled_poses", lambda body, seed: (np.zeros((1, 46)), np.zeros((1, 10))))
+    monkeypatch.setattr(contacts, "sampled_poses", sampled)
     body = SimpleNamespace(bone_part_names=names, part_motions=motions)
-    found = apart(bones, meshes, body, reach=0.09, rounds=5).template
-    middle = (parts == 0) & (np.abs(template[:, 0] - start[0]) < 0.004)
-    thick = np.ptp(found[middle, 1])
-    assert thick > 0.9 * np.ptp(template[middle, 1]), thick
-    end = (parts == 0) & (np.abs(template[:, 0] - start[0]) > 0.055)
-    assert (found - template)[middle, 1].mean() > 0.002 > 2 * np.abs((found - template)[end]).max()
+    return bones, {name: Bone(m.vertices, m.faces) for name, m in zip(names, meshes, strict=True)}, body
+
+
+def test_a_clavicle_bends_and_is_not_folded(monkeypatch):
+    """Both of its sides go up, its ends less; the one at the sternum stays."""
+    bones, meshes, body = rod_and_ball(monkeypatch, 1)
+    change = apart(bones, meshes, body, reach=0.09, rounds=5).template - bones.template
+    along = np.where(bones.parts == 0, bones.template[:, 0] + 0.1, np.inf)
+    middle = np.abs(along) < 0.004
+    thick = np.ptp((bones.template + change)[middle, 1])
+    assert thick > 0.9 * np.ptp(bones.template[middle, 1]), thick
+    assert change[middle, 1].mean() > 0.002 > 2 * np.abs(change[along < -0.055]).max()
+    assert np.abs(change[(along > 0.055) & (bones.parts == 0)]).max() < 0.0004
+
+
+def test_a_clavicle_goes_no_farther_with_every_round(monkeypatch):
+    """Asked at one place and at another in turn, it comes clear of both and not farther."""
+    bones, meshes, body = rod_and_ball(monkeypatch, 2)
+    middle = (bones.parts == 0) & (np.abs(bones.template[:, 0] + 0.1) < 0.004)
+    few, many = (apart(bones, meshes, body, reach=0.09, rounds=rounds).template for rounds in (6, 30))
+    assert (few - bones.template)[middle, 1].mean() > 0.002
+    assert np.abs(many - few)[middle].max() < 0.0005
 
 
 def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):

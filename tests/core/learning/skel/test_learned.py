@@ -43,6 +43,14 @@ def test_what_a_file_will_have_is_known_before(tmp_path):
     assert not np.array_equal(kept.offsets, exact.offsets)
 
 
+def test_large_correctives_are_kept(tmp_path):
+    """Half an hour of learning is not lost to a number that is larger than most."""
+    large = learned.read(learned.FOLDER / "open-male.npz")
+    large.posedirs[0, 0, 0] = 0.9
+    learned.write(large, tmp_path / "large.npz")
+    assert np.abs(learned.read(tmp_path / "large.npz").posedirs - large.posedirs).max() < 1e-9
+
+
 def test_a_missing_file_says_how_to_make_it(tmp_path):
     with pytest.raises(FileError, match="osteon train skel"):
         learned.read(tmp_path / "open-giant.npz")
