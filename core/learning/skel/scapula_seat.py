@@ -22,23 +22,22 @@ log = logging.getLogger(__name__)
 
 GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
-POSES, ROUNDS = 150, 3
+POSES, ROUNDS = 150, 4
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
-OUT, SHARES = (
-    -0.0005,
-    9,
-)  # metres of skin over it at rest, that is by how much it may be out; shares of a turn that are tried
+OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
+FIRM = 100.0  # how much more than a millimetre of gap one beyond a limit counts
+ITERATIONS = 30
 SEED = 37
 
 
-def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, within_skin: bool = False) -> BoneSpace:
+def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray) -> BoneSpace:
     """The bones with the scapula turned about the vertical axis through the shoulder's centre (3,), linearly in the betas.
 
+    It stays inside the body's skin at rest, but for half a millimetre, or goes no farther out than it is.
+
     body: has the bones' joints; its random poses and shapes are looked at
-    within_skin: turns it by no more than leaves it inside the body's skin at rest, but for half a millimetre, or no farther
-        out than it is
     """
     poses, betas, _ = random_poses(body, POSES, SEED)
     ribs = [f"rib_{k:02d}_r" for k in CAGE]
@@ -51,44 +50,50 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, wi
     costal = ids[towards > LOOKING]
     there = moved(motions[:, 0], bones.at(betas, costal))
     turn = np.cross([0.0, 1.0, 0.0], bones.template[costal] - shoulder) @ motions[:, 0, :, :3].transpose(0, 2, 1)
+    skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas]
+    resting = bones.at(betas, ids)
+    turn_resting = np.cross([0.0, 1.0, 0.0], bones.template[ids] - shoulder)
 
     def gaps(angles: np.ndarray) -> np.ndarray:
         turned = there + angles[:, None, None] * turn
         return np.array([-depth_within(cage, points).max() for cage, points in zip(cages, turned, strict=True)])
 
+    def depths(angles: np.ndarray) -> np.ndarray:
+        turned = resting + angles[:, None, None] * turn_resting
+        return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
+
     left = max(0.0, MOST - forwards(bones.points("scapula_r")))
     design = np.column_stack([np.ones(POSES), betas])
+    mean = np.eye(design.shape[1])[:1]
+    least = np.minimum(depths(np.zeros(POSES)), OUT)
     change = np.zeros(design.shape[1])
     ridge = np.sqrt(POSES) * RIDGE * np.eye(len(change))
     for _ in range(ROUNDS):
         angles = design @ change
-        now = gaps(angles)
-        log.info("scapula %.1f to %.1f mm off the ribs", now.min() * 1e3, now.max() * 1e3)
-        gain = (gaps(angles + STEP) - now) / STEP
-        lhs = np.concatenate([gain[:, None] * design, ridge])
-        rhs = np.concatenate([GAP - now, -ridge @ change])
-        more = np.linalg.lstsq(lhs, rhs, rcond=None)[0]
-        if change[0] + more[0] > left:
-            more[0] = left - change[0]
-            more[1:] = np.linalg.lstsq(lhs[:, 1:], rhs - lhs[:, 0] * more[0], rcond=None)[0]
-        change += more
-    if not within_skin:
-        return _turned(bones, shoulder, change)
-    depth = _least_depth(bones, body, betas)
-    for share in np.linspace(1, 0, SHARES):
-        turned = _turned(bones, shoulder, share * change)
-        if _least_depth(turned, body, betas) >= min(depth, OUT):
+        now, depth = gaps(angles), depths(angles)
+        log.info("scapula %.1f to %.1f mm off the ribs, %.1f out", now.min() * 1e3, now.max() * 1e3, -depth.min() * 1e3)
+        gain, deeper = ((f(angles + STEP) - f0) / STEP for f, f0 in ((gaps, now), (depths, depth)))
+        change += _limited(
+            np.concatenate([gain[:, None] * design, ridge]),
+            np.concatenate([GAP - now, -ridge @ change]),
+            np.concatenate([deeper[:, None] * design, -mean]),
+            np.concatenate([least - depth, change[:1] - left]),
+        )
+    return _turned(bones, shoulder, change)
+
+
+def _limited(lhs: np.ndarray, rhs: np.ndarray, rows: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """(n,) x with lhs x near to rhs, and firmly rows x >= least: least squares of what is lacking there, too (Newton)."""
+    held = np.zeros(len(rows), bool)
+    for _ in range(ITERATIONS):
+        x = np.linalg.lstsq(
+            np.concatenate([lhs, FIRM * rows[held]]), np.concatenate([rhs, FIRM * least[held]]), rcond=None
+        )[0]
+        lacking = rows @ x < least
+        if (lacking == held).all():
             break
-    log.info("scapula turned by %.2f of what its gaps asked for", share)
-    return turned
-
-
-def _least_depth(bones: BoneSpace, body: Skel, betas: np.ndarray) -> float:
-    """Metres that the scapula has of skin over it at rest where it is shallowest, of shapes (S, 10)."""
-    ids = bones.members("scapula_r")
-    skins = (Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas)
-    depths = (skin.true_depth(points).min() for skin, points in zip(skins, bones.at(betas, ids), strict=True))
-    return float(min(depths))
+        held = lacking
+    return x
 
 
 def forwards(scapula: np.ndarray) -> float:

@@ -124,7 +124,7 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)))
     bones = _settled(people, shapes, bones, LAST, joints.joint_points(bones, people.marks), LARGE_POOL)
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
-    bones, found = _seated(people, gender, shapes, bones, regressor, within_skin=True)  # nothing settles it any more
+    bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
     found = _dented(people, shapes, found, bones)
     progress(0.8, f"{gender}: skin weights and pose correctives")
@@ -148,12 +148,11 @@ def _settled(
 
 
 def _seated(
-    people: People, gender: str, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix,
-    within_skin: bool = False,
-) -> tuple[BoneSpace, Learned]:  # fmt: skip
+    people: People, gender: str, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix
+) -> tuple[BoneSpace, Learned]:
     """The bones with scapulae as far from the ribs in all shapes, and the body that has them."""
     body = Skel(assemble(people, gender, shapes, _bare(people, shapes, bones, regressor)))
-    bones = seated(bones, people.bones, body, (regressor @ shapes.mean)[JOINT_INDEX["humerus_r"]], within_skin)
+    bones = seated(bones, people.bones, body, (regressor @ shapes.mean)[JOINT_INDEX["humerus_r"]])
     return bones, _bare(people, shapes, bones, regressor)
 
 
