@@ -10,6 +10,7 @@ from osteon.core.learning.report.contact import CAGE
 from osteon.core.learning.skel import scapula_seat
 from osteon.core.learning.skel.bone_names import Bone
 from osteon.core.learning.skel.bone_space import BoneSpace
+from scipy.optimize import lsq_linear
 
 SHOULDER = np.array([-0.18, 0.1, -0.02])
 SHAPES = 40
@@ -99,3 +100,14 @@ def test_the_scapula_turns_forwards_no_more_than_in_life(trunk, monkeypatch):
         monkeypatch.setattr(scapula_seat, "MOST", most)
         found = scapula_seat.seated(bones, meshes, body, SHOULDER)
         assert scapula_seat.forwards(found.points("scapula_r")) == pytest.approx(most, abs=2e-3)
+
+
+def test_limits_hold_as_scipy_holds_bounds():
+    generator = np.random.default_rng(2)
+    for _ in range(20):
+        lhs, rhs = generator.normal(size=(30, 8)), generator.normal(size=30)
+        bound = generator.normal(size=8) - 0.5
+        found = scapula_seat._limited(lhs, rhs, np.eye(8), bound)
+        wanted = lsq_linear(lhs, rhs, (bound, np.inf), tol=1e-14).x
+        assert np.abs(found - wanted).max() < 0.01
+        assert (wanted < bound + 1e-6).any()  # or nothing was limited
