@@ -56,7 +56,6 @@ def test_a_missing_file_says_how_to_make_it(tmp_path):
         learned.read(tmp_path / "open-giant.npz")
 
 
-@pytest.mark.xfail(strict=True, reason="clavicles are folded: the bodies are not learned with those that bend yet")
 @pytest.mark.parametrize("name", OPEN_BODIES)
 def test_bones_have_dents_and_no_folds(name):
     """Few triangles look elsewhere than those of the template where the bone's affine placement has them."""
