@@ -28,7 +28,7 @@ OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be o
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
 FIRM = 100.0  # how much more than a millimetre of gap one beyond a limit counts
-ITERATIONS = 30
+ITERATIONS = 30  # at most, to find which limits hold; a few do
 SEED = 37
 
 
@@ -47,12 +47,12 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray) ->
     cages = _cages(bones, meshes, ribs, motions[:, 1:], betas)
     ids = bones.members("scapula_r")
     towards = Skin(bones.template[ids], meshes["scapula_r"].faces).vertex_normals @ SCAPULAR_AXES[:, 2]
-    costal = ids[towards > LOOKING]
-    there = moved(motions[:, 0], bones.at(betas, costal))
-    turn = np.cross([0.0, 1.0, 0.0], bones.template[costal] - shoulder) @ motions[:, 0, :, :3].transpose(0, 2, 1)
+    costal = towards > LOOKING
+    turn_resting = np.cross([0.0, 1.0, 0.0], bones.template[ids] - shoulder)
+    there = moved(motions[:, 0], bones.at(betas, ids[costal]))
+    turn = turn_resting[costal] @ motions[:, 0, :, :3].transpose(0, 2, 1)
     skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas]
     resting = bones.at(betas, ids)
-    turn_resting = np.cross([0.0, 1.0, 0.0], bones.template[ids] - shoulder)
 
     def gaps(angles: np.ndarray) -> np.ndarray:
         turned = there + angles[:, None, None] * turn
