@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from ..errors import OsteonError
+
 # What keeps numpy's and torch's libraries to one thread; read when they are loaded, so in the environment of the process.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Progress = Callable[[float, str], None]
@@ -54,12 +56,17 @@ def run_all(function: Callable[..., Any], items: Sequence[tuple], processes: int
     """
     shares = [0.0] * len(items)
     with single_threaded() as context:
-        messages = context.Queue()
+        messages, others = context.Queue(), multiprocessing.active_children()
         with context.Pool(min(processes, len(items)), start, (messages,)) as pool:
+            workers = set(multiprocessing.active_children()).difference(others)
             results = [pool.apply_async(_telling, (function, item, k)) for k, item in enumerate(items)]
             while not all(result.ready() for result in results):
                 for failed in (result for result in results if result.ready() and not result.successful()):
                     failed.get()
+                if not all(worker.is_alive() for worker in workers):  # the pool would start another and wait for ever
+                    raise OsteonError(
+                        "A process was ended from outside, maybe for want of memory: use fewer, or free some."
+                    )
                 try:
                     k, shares[k], text = messages.get(timeout=0.2)
                 except queue.Empty:

@@ -1,8 +1,10 @@
 """Work in processes: results in order, progress, and errors that come back."""
 
+import os
 import time
 
 import pytest
+from osteon.core.errors import OsteonError
 from osteon.core.learning import processes
 
 
@@ -24,6 +26,15 @@ def test_progress_is_heard_and_may_stop_all():
 
     with pytest.raises(KeyboardInterrupt):
         processes.run_all(_telling, [(0.5,), (1.0,)], 1, stop)
+
+
+def test_a_process_that_is_ended_ends_all():
+    with pytest.raises(OsteonError, match="memory"):
+        processes.run_all(_ended, [(1,)], 1, lambda share, text: None)
+
+
+def _ended(value, tell):
+    os._exit(1)
 
 
 def _first(value, tell):
