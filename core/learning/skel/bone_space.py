@@ -11,6 +11,7 @@ import scipy.sparse
 from scipy.spatial import cKDTree
 
 # Bones that change together, so that joints between them stay as they are.
+RIDGE = 1e-5  # of a bone's size, squared; how firmly nothing changes in directions in which it is thin
 TOGETHER = (("tibia_r", "fibula_r"), ("ulna_r", "radius_r"))
 
 
@@ -68,8 +69,8 @@ def affine(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """
     middle = points.mean(0)
     local = np.column_stack([points - middle, np.ones(len(points))])
-    size = np.sqrt((local**2).mean(0))
-    ridge = len(points) * np.diag([1e-3, 1e-3, 1e-3, 0]) * size.max() ** 2 * 1e-2
+    size = np.sqrt((local[:, :3] ** 2).mean(0)).max()
+    ridge = RIDGE * len(points) * size**2 * np.diag([1, 1, 1, 0])
     solution = np.linalg.solve(local.T @ local + ridge, np.einsum("nc,kna->cka", local, directions).reshape(4, -1))
     linear = solution.reshape(4, len(directions), 3).transpose(2, 0, 1)
     linear[:, 3] -= np.einsum("ack,c->ak", linear[:, :3], middle)
