@@ -16,7 +16,7 @@ from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from ..report.articulation import articulations
 from ..report.contact import depth_within
-from ..report.sampling import random_poses, random_shapes
+from ..report.sampling import WIDER, random_poses, random_shapes
 from .bone_names import Bones
 from .bone_space import BoneSpace, spreading, symmetric
 from .skeleton import SCAPULAR_AXES, carriers
@@ -24,15 +24,16 @@ from .skeleton import SCAPULAR_AXES, carriers
 log = logging.getLogger(__name__)
 
 NEAR = 0.014  # metres at rest; bones farther apart are not looked at,
-FAR = 0.15  # or only those that some pose may bring together
+ALIKE = 0.030  # or this far when the same joints carry both and some shape brings them nearer,
+FAR = 0.15  # or this far when some pose may
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
-# Metres between scapula and ribs, at rest and in poses, in which it comes near to ribs that it is this far from.
-SCAPULAR_CLEARANCE, SCAPULAR_CLEARANCE_POSED, GLIDE = 0.005, 0.003, 0.045
+# Metres between scapula and ribs at rest, and how far from it ribs may lie that it comes near to in poses.
+SCAPULAR_CLEARANCE, GLIDE = 0.005, 0.045
 CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes down on them when shoulders do
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
-CLEARANCE_POSED, SHARE = 0.002, 0.5
-CLEARANCE_FAR, FAR_APART = 0.004, 0.05  # between bones so far apart at rest: they meet in few of the poses looked at
+CLEARANCE_POSED, SHARE = 0.003, 0.5
+CLEARANCE_FAR, FAR_APART = 0.005, 0.05  # between bones so far apart at rest: they meet in few of the poses looked at
 MIDLINE = 0.0005  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
@@ -41,7 +42,9 @@ TOUCHING = (  # bones that share a joint and overlap in the template
     ("skull", "vertebra_c1"),
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
+UNDER = np.array([0, -0.8, -0.6])  # and the clavicle
 YIELDING = "rib"  # what gives way to scapula and clavicle, which have less flesh over them
+HANDED_ON = 0.75  # of what two ribs lack, that the lower one gives: the clavicle presses from above
 POSES, SHAPES = 180, 20  # that a round looks at
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
@@ -61,7 +64,8 @@ class Pair(NamedTuple):
     near_other: np.ndarray
     clearance: float  # metres between them
     share: float  # of what is lacking, that the one gives
-    plate: bool  # whether what lies behind a surface is behind the whole bone
+    yields: bool  # whether it gives all of it, to that side of the other which looks at it
+    between: bool  # whether the other may come between the vertices of the one
 
 
 class Contacts:
@@ -81,13 +85,14 @@ class Contacts:
         )
         points = [bones.template[ids] for ids in self.members]
         widest = NEAR + SCAPULAR_CLEARANCE if resting else GLIDE
-        low = np.array([p.min(0) for p in points]) - max(widest, reach)
+        low = np.array([p.min(0) for p in points]) - max(widest, ALIKE, reach)
         high = np.array([p.max(0) for p in points])
         carried = [carriers(name) for name in bones.names]
         self.spacing = _spacing(bones.template, self.faces)
         normals = Skin(bones.template, self.faces).vertex_normals
         solids = [Skin(p, faces) for p, faces in zip(points, self.triangles, strict=True)]
         joined = articulations(bones.names)
+        shapes = bones.at(random_shapes(SHAPES, SEED, WIDER))
         self.pairs: list[Pair] = []
         for a, b in itertools.combinations(range(len(points)), 2):
             names = frozenset((bones.names[a], bones.names[b]))
@@ -96,64 +101,76 @@ class Contacts:
                 continue
             ribs = any(name.startswith(YIELDING) for name in names)
             scapular, clavicular = ribs and "scapula_r" in names, ribs and "clavicle_r" in names
-            own = widest if scapular else NEAR if carried[a] == carried[b] else reach
+            alike = carried[a] == carried[b]
+            own = widest if scapular else ALIKE if alike else reach
             distance = cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]
             near_a = np.flatnonzero(np.isfinite(distance))
             near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]))
-            if scapular:  # a plate: only that side of it counts which looks at the ribs
-                scapula = bones.names.index("scapula_r")
-                costal = normals[self.members[scapula]] @ COSTAL > 0
-                near_a, near_b = (
-                    near[costal[near]] if part == scapula else near for part, near in ((a, near_a), (b, near_b))
-                )
+            if alike and not scapular and distance.min() >= NEAR:
+                both = self.members[a][near_a], self.members[b][near_b]
+                if not any(_within(shape[both[0]], shape[both[1]], REACH) for shape in shapes):
+                    continue
+            yields = scapular or clavicular
+            rib_a, rib_b = (bones.names[part].startswith(YIELDING) for part in (a, b))
+            if rib_b and (not rib_a or bones.names[b] > bones.names[a]):  # ribs first, of two the lower one
+                a, b, near_a, near_b = b, a, near_b, near_a
+            share = 1.0 if yields else HANDED_ON if rib_a and rib_b else 0.5
+            if yields:
+                looks = normals[self.members[b][near_b]] @ (COSTAL if scapular else UNDER) > 0
+                near_b = near_b[looks]
             if len(near_a) and len(near_b):
-                share = float(bones.names[a].startswith(YIELDING)) if scapular or clavicular else 0.5
-                if scapular:
-                    clearance = SCAPULAR_CLEARANCE if resting else SCAPULAR_CLEARANCE_POSED
-                elif resting:
-                    clearance = CLAVICULAR_CLEARANCE if clavicular else 0.0
+                if resting:
+                    clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else 0.0
+                elif yields:
+                    clearance = CLEARANCE_POSED
                 elif distance.min() < NEAR:
                     clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
                 else:
                     clearance = CLEARANCE_POSED if distance.min() < FAR_APART else CLEARANCE_FAR
                 near = self.members[a][near_a], self.members[b][near_b]
-                self.pairs.append(Pair(a, b, *near, clearance, share, scapular))
+                self.pairs.append(Pair(a, b, *near, clearance, share, yields, not scapular))
 
     def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which vertices of bones (V, 3) should move, ids (K,); by how many metres (K,); against which directions (K, 3)."""
         normals = Skin(points, self.faces).vertex_normals
         found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for pair, near_one, near_other in self._meeting(points):
-            for one, other, share, solid in (
-                (near_one, near_other, pair.share, pair.other),
-                (near_other, near_one, 1 - pair.share, pair.one),
+            side = _mean_direction(normals[near_other]) if pair.yields else None
+            for one, other, solid, back in (
+                (near_one, near_other, pair.other, False),
+                (near_other, near_one, pair.one, True),
             ):
-                if not share and pair.plate:
+                if back and not pair.between:
                     continue
                 distance, nearest = cKDTree(points[other]).query(points[one], distance_upper_bound=REACH)
                 close = np.flatnonzero(np.isfinite(distance))
                 near = other[nearest[close]]
-                facing = normals[near]
-                if pair.plate:  # seen from its edges, too, ribs lie in front of it
-                    facing = np.broadcast_to(_mean_direction(normals[other]), facing.shape)
+                facing, beside_most = normals[near], self.spacing[near]
+                if side is not None:  # seen from its edges, too, ribs lie in front of it
+                    facing = np.broadcast_to(-side if back else side, facing.shape)
+                    if back:  # halfway to the next vertex, that one is nearer
+                        beside_most = beside_most / 2
                 above = ((points[one[close]] - points[near]) * facing).sum(1)
                 beside = np.sqrt(np.maximum(distance[close] ** 2 - above**2, 0))
                 lack = pair.clearance - above
                 # Of thin bones the far side may be nearest: what is to give way looks at what it gives way to.
-                lacks = (lack > 0) & (beside < self.spacing[near]) & ((normals[one[close]] * facing).sum(1) < FACING)
+                lacks = (lack > 0) & (beside < beside_most) & ((normals[one[close]] * facing).sum(1) < FACING)
                 if not lacks.any():
                     continue
                 ids, near, lack, facing = one[close[lacks]], near[lacks], lack[lacks], facing[lacks]
+                if side is not None:
+                    found.append((near, lack, facing) if back else (ids, lack, -facing))
+                    continue
                 within = np.flatnonzero(lack > pair.clearance)
-                if len(within) and not pair.plate:  # behind a surface is not always within the bone
+                if len(within):  # behind a surface is not always within the bone
                     mesh = Skin(points[self.members[solid]], self.triangles[solid])
+                    places = points[ids[within]]
                     kept = np.ones(len(ids), bool)
-                    kept[within[mesh.winding(points[ids[within]]) < 0.5]] = False
-                    ids, near, lack, facing = ids[kept], near[kept], lack[kept], facing[kept]
-                if share:
-                    found.append((ids, share * lack, -facing))
-                else:  # it enters the other between that one's vertices, which alone give way
-                    found.append((near, lack, facing))
+                    kept[within[mesh.winding(places) < 0.5]] = False
+                    # Between the vertices of a coarse bone it is less deep than it seems.
+                    lack[within] = pair.clearance + np.abs(mesh.closest(places, mesh.near(places))[0])
+                    ids, lack, facing = ids[kept], lack[kept], facing[kept]
+                found.append((ids, lack * (1 - pair.share if back else pair.share), -facing))
         beyond = self.right[self.resting & (points[self.right, 0] > -MIDLINE)]
         found.append((beyond, points[beyond, 0] + MIDLINE, np.tile([1.0, 0, 0], (len(beyond), 1))))
         ids, lack, outward = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -186,6 +203,11 @@ def _gap(one: Skin, other: Skin) -> float:
         near = np.isfinite(cKDTree(solid.vertices).query(points, distance_upper_bound=NEAR)[0])
         deepest = max(deepest, float(depth_within(solid, points[near]).max()))
     return max(0.0, -deepest)
+
+
+def _within(points: np.ndarray, others: np.ndarray, reach: float) -> bool:
+    """Whether any of points (n, 3) is nearer than `reach` to any of others (m, 3)."""
+    return bool(np.isfinite(cKDTree(others).query(points, distance_upper_bound=reach)[0]).any())
 
 
 def _mean_direction(directions: np.ndarray) -> np.ndarray:
