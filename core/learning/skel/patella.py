@@ -45,11 +45,11 @@ def path(bones: BoneSpace, centres: np.ndarray, frames: np.ndarray, faces: np.nd
         return aside + (z * cos + y * sin)[..., None] * forward + (y * cos - z * sin)[..., None] * up
 
     ligament = apex - tuberosity
-    length, lean = np.linalg.norm(flat @ ligament), np.arctan2(ligament @ forward, ligament @ up)
+    length = np.linalg.norm(flat @ ligament)
     resting = -condyles.depth(patella).max()
 
-    rows = []
-    for angle in ANGLES[ANGLES >= 0]:
+    rows = [[0.0, 0.0, 0.0, 0.0]]
+    for angle in ANGLES[ANGLES > 0]:
         pull = turned((tuberosity - knee)[None], angle)[0] + knee
         turn = SHARE * max(angle - LAG, 0.0)
         wanted = CARTILAGE + (resting - CARTILAGE) * max(0.0, 1 - angle / np.deg2rad(30))
@@ -64,10 +64,8 @@ def path(bones: BoneSpace, centres: np.ndarray, frames: np.ndarray, faces: np.nd
         def excess(swing: float, placed=placed, wanted=wanted) -> float:
             return -condyles.depth(placed(swing)).max() - wanted
 
-        swing = _first_touch(excess) if angle else lean
-        way = placed(swing).mean(0) - middle
+        way = placed(_first_touch(excess)).mean(0) - middle
         rows.append([angle, turn, way @ forward, way @ up])
-    rows[0][1:] = [0.0, 0.0, 0.0]
     straight = [ANGLES[0], *(-np.array(rows[1][1:]) * 0.3)]
     return np.array([straight, *rows])
 

@@ -1,7 +1,8 @@
-"""Joint regressors: each joint is a mean, with non-negative weights, of few skin vertices around it.
+"""Joint regressors: each joint is a mean, with non-negative weights, of some skin vertices around it.
 
 Skin and joints are both linear in the betas. A regressor that gives the mean body's joint and its change with every beta
-gives it in every shape: 33 equations, for which non-negative least squares finds a sparse answer.
+gives it in every shape: 33 equations, of whose many answers non-negative least squares takes an even one, tens of vertices
+for an ankle, 250 for the pelvis. Fewer and heavier ones would carry what is odd about each of them into new people.
 """
 
 import numpy as np

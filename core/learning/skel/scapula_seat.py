@@ -16,11 +16,12 @@ from ..report.sampling import random_poses
 from .bone_names import Bones
 from .bone_space import BoneSpace
 from .skeleton import SCAPULAR_AXES
+from .skin import rotation_about
 from .skinning import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
+GAP = 0.007  # metres between scapula and ribs, over all poses and shapes
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, ROUNDS = 150, 4
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
@@ -91,8 +92,9 @@ def _limited(lhs: np.ndarray, rhs: np.ndarray, rows: np.ndarray, least: np.ndarr
         )[0]
         lacking = rows @ x < least
         if (lacking == held).all():
-            break
+            return x
         held = lacking
+    log.warning("scapula's seat: which limits hold is not settled after %d steps", ITERATIONS)
     return x
 
 
@@ -115,7 +117,7 @@ def _turned(bones: BoneSpace, shoulder: np.ndarray, change: np.ndarray) -> BoneS
     vertical = np.array([[0, 0, 1.0], [0, 0, 0], [-1, 0, 0]])  # @ x is the cross product of the vertical and x
     ids, part = bones.members("scapula_r"), bones.names.index("scapula_r")
     template, maps = bones.template.copy(), bones.maps.copy()
-    template[ids] += change[0] * (template[ids] - shoulder) @ vertical.T
+    template[ids] = shoulder + (template[ids] - shoulder) @ rotation_about([0, 1, 0], change[0]).T
     maps[part, :, :3] += vertical[:, :, None] * change[1:]
     maps[part, :, 3] -= (vertical @ shoulder)[:, None] * change[1:]
     return bones.moved(template, maps)

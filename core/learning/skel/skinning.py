@@ -24,7 +24,7 @@ from .posing import AnnyRig
 from .weights import toes_share
 
 N_JOINTS = len(JOINT_NAMES)
-FULL = 0.75  # share of the other poses that go all the way to the limits
+WHOLE = 0.75  # share of the other poses that are drawn from the whole of the limits
 # Share of the poses in which people mostly are: arms hanging (degrees, and how much they vary), all other angles near zero.
 USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
@@ -32,9 +32,11 @@ USUAL_SHARE = 0.3
 DRAWS = 500  # of twice as many poses as are wanted, before a body counts as one that has none
 DRIVES = 0.15  # weight with a joint and its neighbours from which on the joint drives a vertex's correctives
 CANDIDATES = 7  # joints that may move one vertex
+# Statures from a joint, within which it may move what only its neighbours move in MakeHuman: no elbow pulls at the chest.
+AROUND = 0.12
 KEPT = 2e-4  # metres^2; how firmly weights stay where MakeHuman has them
 RIDGE = 0.5  # twentieths of the features' own mean squares; poses are many but features go together
-LEAST = 0.0002  # metres; correctives that usually move a vertex by less than a third of this are left out
+LEAST = 0.00007  # metres; correctives that usually move a vertex by less are left out
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,18 @@ def random_poses(
     count: int,
     generator: np.random.Generator,
     usual: float = USUAL,
-    full: float = FULL,
+    whole: float = WHOLE,
     twice: Sequence[str] = (),
 ) -> np.ndarray:
     """(count, 46) angles within the limits, the root upright, in which no limb passes through the body of shape beta (10,).
 
-    usual: the share of usual poses; of the others `full` go all the way to their limits, the rest a random share of it.
+    usual: the share of usual poses; of the others `whole` are drawn from the whole of the limits, the rest from some of it.
     twice: joints that are drawn twice, to take what goes farther.
     An `OsteonError` tells of a body in which limbs pass through it in nearly all poses.
     """
 
     def drawn() -> np.ndarray:
-        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - full), (2 * count, 1))), 1)
+        share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - whole), (2 * count, 1))), 1)
         q = uniform(body.limits, 2 * count, generator)
         if twice:
             q = farther(q, uniform(body.limits, 2 * count, generator), body.limits, twice)
@@ -249,9 +251,13 @@ def blended(posed: Posed, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return skin, matrices[..., :3]
 
 
-def learn_weights(samples: list[Sample], first: np.ndarray, mirror: np.ndarray, other_side: list[int]) -> np.ndarray:
-    """(N, 24) weights from those of MakeHuman's rig (N, 24)."""
-    near = first @ _neighbours()
+def learn_weights(
+    samples: list[Sample], first: np.ndarray, skin: np.ndarray, centres: np.ndarray, mirror: np.ndarray,
+    other_side: list[int],
+) -> np.ndarray:  # fmt: skip
+    """(N, 24) weights from those of MakeHuman's rig (N, 24), of the mean skin (N, 3) with joints (24, 3), metres."""
+    around = np.linalg.norm(skin[:, None] - centres, axis=2) < AROUND * np.ptp(skin[:, 1])
+    near = first @ _neighbours() * around
     candidates = np.argsort(-(first * 10 + near), axis=1)[:, :CANDIDATES]
     allowed = np.take_along_axis(first * 10 + near, candidates, 1) > 0
     start = np.take_along_axis(first, candidates, 1)
@@ -345,7 +351,8 @@ def feature_groups(weights: np.ndarray, features: np.ndarray) -> Iterator[tuple[
 def tidied(posedirs: np.ndarray, features: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """Correctives made symmetric, without those that hardly matter."""
     posedirs = (posedirs + mirrored_correctives(posedirs, mirror)) / 2
-    posedirs[np.abs(posedirs) * np.sqrt(features.var(0)) < LEAST / 3] = 0
+    both = np.concatenate([features, mirrored_features(features)])  # sides vary alike, and keep the same correctives
+    posedirs[np.abs(posedirs) * both.std(0) < LEAST] = 0
     return posedirs
 
 

@@ -53,7 +53,7 @@ POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones are covered, and poses of each
 USUAL = 200  # poses in which covering bones shall change little
 TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
-USUAL_COVERED, FULL_COVERED = 0.1, 0.95  # share of usual poses among these; of others that go all the way
+USUAL_COVERED, WHOLE_COVERED = 0.1, 0.95  # share of usual poses among these; of others from the whole of the limits
 LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
@@ -191,7 +191,8 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     Those that `bare` has are not used, so that a file that was written before gives nearly the same.
     """
     kept = learned.as_kept(bare)
-    first = first_weights(people, shapes.mean, kept.regressor @ shapes.mean, bone_space_of(people, kept))
+    centres = kept.regressor @ shapes.mean
+    first = first_weights(people, shapes.mean, centres, bone_space_of(people, kept))
     body = Skel(
         assemble(people, gender, shapes, replace(kept, skin_weights=scipy.sparse.csr_matrix(first), posedirs=None))
     )
@@ -204,15 +205,15 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
 
     def in_new_poses(turn: int) -> list[skinning.Posed]:
         generator = np.random.default_rng([SEED, turn])
-        known = shapes.betas[training_people(shapes, turn)][: COVERED[0]]
+        known = shapes.betas[training_people(shapes, turn + 1)][: COVERED[0]]
         rare = random_shapes(COVERED[1], generator, WIDER)
 
         def poses(beta: np.ndarray) -> np.ndarray:
-            return skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, FULL_COVERED, TWICE)
+            return skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, WHOLE_COVERED, TWICE)
 
         return [skinning.pose_person(body, beta, poses(beta)) for beta in [*known, *rare]]
 
-    blend = skinning.learn_weights(samples, first, people.surface.mirror, OTHER_SIDE)
+    blend = skinning.learn_weights(samples, first, shapes.mean, centres, people.surface.mirror, OTHER_SIDE)
     posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
     mean = np.zeros(body.n_betas)
