@@ -10,6 +10,7 @@ from osteon.core.anatomy.joints import JOINT_INDEX, POSE_INDEX
 from osteon.core.anatomy.limits import mirror_pose
 from osteon.core.bodies.load import load_body
 from osteon.core.learning.inside import Skin
+from osteon.core.learning.report import contact
 from osteon.core.learning.report.bone_growth import unequal_growth
 from osteon.core.learning.report.containment import breach
 from osteon.core.learning.report.sampling import random_poses, random_shapes
@@ -89,6 +90,21 @@ def test_posed_bones_are_inside(gender, count):
     assert np.mean([b.furthest for b in breaches]) <= 1.5
     # Less is wanted (8 mm): where a neck or trunk is bent as far as it goes, more comes out.
     assert max(b.furthest for b in breaches) <= 15, max(breaches, key=lambda b: b.furthest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gender", GENDERS)
+def test_posed_bones_keep_apart(gender):
+    """Bones that share no joint do not enter each other, and scapulae glide on the ribs: neither in them nor far off."""
+    body = open_body(gender)
+    parts = contact.cut(body, at_rest(body).bones[0].numpy())
+    for pose, beta in zip(*random_poses(body, 40, seed=3)[:2], strict=True):
+        posed = body(torch.tensor(pose[None]), torch.tensor(beta[None]), skin=False, bones=True).bones[0].numpy()
+        deepest = max(contact.intersections(parts, posed), key=lambda pair: pair.depth, default=None)
+        assert deepest is None or deepest.depth <= 3, deepest  # 2 mm is wanted
+        for gap, entered in contact.scapular_gaps(parts, posed).values():
+            assert 1 <= gap <= 20.5  # 20 mm is wanted
+            assert entered < 15
 
 
 @pytest.mark.parametrize("gender", GENDERS)
