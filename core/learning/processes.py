@@ -65,7 +65,7 @@ def run_all(function: Callable[..., Any], items: Sequence[tuple], processes: int
                     failed.get()
                 if not all(worker.is_alive() for worker in workers):  # the pool would start another and wait for ever
                     raise OsteonError(
-                        "A process was ended from outside, maybe for want of memory: use fewer, or free some."
+                        "A process was ended from outside, maybe for want of memory: free some, try again."
                     )
                 try:
                     k, shares[k], text = messages.get(timeout=0.2)

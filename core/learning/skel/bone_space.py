@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse
 from scipy.spatial import cKDTree
 
-# Bones that change together, so that joints between them stay as they are.
 RIDGE = 1e-5  # of a bone's size, squared; how firmly nothing changes in directions in which it is thin
+# Bones that change together, so that joints between them stay as they are.
 TOGETHER = (("tibia_r", "fibula_r"), ("ulna_r", "radius_r"))
 
 

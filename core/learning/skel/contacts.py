@@ -24,7 +24,7 @@ from .skeleton import SCAPULAR_AXES, carriers
 log = logging.getLogger(__name__)
 
 NEAR = 0.014  # metres at rest; bones farther apart are not looked at,
-ALIKE = 0.030  # or this far when the same joints carry both and some shape brings them nearer,
+ALIKE = 0.030  # or this far when the same joints carry both and some shape brings them within `REACH`,
 FAR = 0.15  # or this far when some pose may
 REACH = 0.010  # metres between which two vertices can be said to be on the same or on opposite sides
 FACING = 0.3  # cosine between normals above which two bones do not face each other
@@ -42,7 +42,7 @@ TOUCHING = (  # bones that share a joint and overlap in the template
     ("skull", "vertebra_c1"),
 )
 COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
-UNDER = np.array([0, -0.8, -0.6])  # and the clavicle
+UNDER = np.array([0, -0.8, -0.6])  # and the clavicle: down and backwards
 YIELDING = "rib"  # what gives way to scapula and clavicle, which have less flesh over them
 HANDED_ON = 0.75  # of what two ribs lack, that the lower one gives: the clavicle presses from above
 POSES, SHAPES = 180, 20  # that a round looks at
@@ -64,8 +64,12 @@ class Pair(NamedTuple):
     near_other: np.ndarray
     clearance: float  # metres between them
     share: float  # of what is lacking, that the one gives
-    yields: bool  # whether it gives all of it, to that side of the other which looks at it
     between: bool  # whether the other may come between the vertices of the one
+
+    @property
+    def yields(self) -> bool:
+        """Whether the one gives all that is lacking, to that side of the other which looks at it."""
+        return self.share == 1
 
 
 class Contacts:
@@ -74,7 +78,7 @@ class Contacts:
     def __init__(self, bones: BoneSpace, meshes: Bones, resting: bool = True, reach: float = NEAR) -> None:
         """resting: whether they are looked at in the T pose, where either side keeps off the other, too.
 
-        reach: metres at rest beyond which bones are not looked at; beyond `NEAR` only those that move against each other
+        reach: metres at rest beyond which bones are not looked at that move against each other; others as `ALIKE` says
         """
         self.resting = resting
         self.members = [bones.members(name) for name in bones.names]
@@ -128,7 +132,7 @@ class Contacts:
                 else:
                     clearance = CLEARANCE_POSED if distance.min() < FAR_APART else CLEARANCE_FAR
                 near = self.members[a][near_a], self.members[b][near_b]
-                self.pairs.append(Pair(a, b, *near, clearance, share, yields, not scapular))
+                self.pairs.append(Pair(a, b, *near, clearance, share, not scapular))
 
     def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which vertices of bones (V, 3) should move, ids (K,); by how many metres (K,); against which directions (K, 3)."""
