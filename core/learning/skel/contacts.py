@@ -334,7 +334,7 @@ def loudest(
     worst: (V,) metres that were asked for before; takes what is asked for now
     ids, lack, outward: as `Contacts.lacking` gives them
     """
-    order = np.argsort(lack)
+    order = np.argsort(lack, kind="stable")
     ids, lack, outward = ids[order], lack[order], outward[order]
     more = lack > worst[ids]
     ids, lack, outward = ids[more], lack[more], outward[more]

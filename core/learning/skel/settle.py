@@ -87,7 +87,8 @@ def settle(
             looks.append((near, bones.names[bones.parts[ids[lack.argmax()]]] if len(ids) else "none"))
         k = int(worst.argmax())
         log.info("settling, stage %d: %s %.1f mm too shallow at worst, shape %d", stage, looks[k][1], worst[k] * 1e3, k)
-        chosen = {0, *np.argsort(-worst)[: SHAPES // 2].tolist(), *np.argsort(-total)[: SHAPES // 2].tolist()}
+        hardest = [np.argsort(-lack, kind="stable")[: SHAPES // 2].tolist() for lack in (worst, total)]
+        chosen = {0, *hardest[0], *hardest[1]}
         work = []
         for k in sorted(chosen):
             skin = Skin(template + shapedirs @ betas[k], faces)

@@ -258,7 +258,7 @@ def learn_weights(
     """(N, 24) weights from those of MakeHuman's rig (N, 24), of the mean skin (N, 3) with joints (24, 3), metres."""
     around = np.linalg.norm(skin[:, None] - centres, axis=2) < AROUND * np.ptp(skin[:, 1])
     near = first @ _neighbours() * around
-    candidates = np.argsort(-(first * 10 + near), axis=1)[:, :CANDIDATES]
+    candidates = np.argsort(-(first * 10 + near), axis=1, kind="stable")[:, :CANDIDATES]
     allowed = np.take_along_axis(first * 10 + near, candidates, 1) > 0
     start = np.take_along_axis(first, candidates, 1)
     gram = np.zeros((len(first), CANDIDATES, CANDIDATES))
