@@ -13,16 +13,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
-from .skinning import (
-    Posed,
-    blended,
-    corrected,
-    feature_groups,
-    mirrored_features,
-    neighbours_means,
-    regularised,
-    tidied,
-)
+from .correctives import corrected, feature_groups, mirrored_features, regularised, tidied
+from .over_bones import neighbours_means
+from .posed_people import Posed
+from .skinning import blended
 
 log = logging.getLogger(__name__)
 

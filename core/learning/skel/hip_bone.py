@@ -8,6 +8,8 @@ OpenSim's axes: x forward, y up, z right.
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .transforms import moved
+
 Mesh = tuple[np.ndarray, np.ndarray]  # vertices (V, 3) and triangles (F, 3)
 
 HEAD_RADIUS = 0.0232  # metres, of the template's femoral head
@@ -84,11 +86,6 @@ def _rows(points: np.ndarray, directions: np.ndarray, goals: np.ndarray, weights
 def _points(points: np.ndarray, goals: np.ndarray, weights: np.ndarray) -> tuple:
     """Equations that take points to goals (P, 3)."""
     return _rows(np.repeat(points, 3, 0), np.tile(np.eye(3), (len(points), 1)), goals.ravel(), np.repeat(weights, 3))
-
-
-def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points under an affine map (3, 4)."""
-    return points @ matrix[:, :3].T + matrix[:, 3]
 
 
 def similarity(points: np.ndarray, goals: np.ndarray) -> np.ndarray:

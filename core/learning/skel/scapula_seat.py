@@ -17,7 +17,7 @@ from .bone_names import Bones
 from .bone_space import BoneSpace
 from .skeleton import SCAPULAR_AXES
 from .skin import rotation_about
-from .skinning import moved
+from .transforms import moved
 
 log = logging.getLogger(__name__)
 

@@ -27,22 +27,25 @@ from . import (
     learned,
     patella,
     placement,
+    posed_people,
     regressors,
     scaling,
     skeleton,
-    skinning,
     weights,
 )
 from .bone_space import BoneSpace
 from .build import assemble
 from .build import bone_space as bone_space_of
 from .contacts import FAR, apart
+from .correctives import learn_correctives
 from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
 from .scapula_seat import seated
 from .settle import LARGE_POOL, POOL, settle
+from .skinning import learn_weights
+from .training_poses import training_poses, usual_poses
 
 log = logging.getLogger(__name__)
 
@@ -196,29 +199,29 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     body = Skel(
         assemble(people, gender, shapes, replace(kept, skin_weights=scipy.sparse.csr_matrix(first), posedirs=None))
     )
-    rig = skinning.rig_for(people, body)
+    rig = posed_people.rig_for(people, body)
     generator = np.random.default_rng(SEED)
     samples = []
     for k in training_people(shapes):
-        q = skinning.random_poses(body, shapes.betas[k], POSES, generator)
-        samples.append(skinning.sample(body, rig, people.base(shapes, k), shapes.betas[k], q))
+        q = training_poses(body, shapes.betas[k], POSES, generator)
+        samples.append(posed_people.sample(body, rig, people.base(shapes, k), shapes.betas[k], q))
 
-    def in_new_poses(turn: int) -> list[skinning.Posed]:
+    def in_new_poses(turn: int) -> list[posed_people.Posed]:
         generator = np.random.default_rng([SEED, turn])
         known = shapes.betas[training_people(shapes, turn + 1)][: COVERED[0]]
         rare = random_shapes(COVERED[1], generator, WIDER)
 
         def poses(beta: np.ndarray) -> np.ndarray:
-            return skinning.random_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, WHOLE_COVERED, TWICE)
+            return training_poses(body, beta, COVERED_POSES, generator, USUAL_COVERED, WHOLE_COVERED, TWICE)
 
-        return [skinning.pose_person(body, beta, poses(beta)) for beta in [*known, *rare]]
+        return [posed_people.pose_person(body, beta, poses(beta)) for beta in [*known, *rare]]
 
-    blend = skinning.learn_weights(samples, first, shapes.mean, centres, people.surface.mirror, OTHER_SIDE)
-    posedirs = skinning.learn_correctives(samples, blend, people.surface.mirror)
+    blend = learn_weights(samples, first, shapes.mean, centres, people.surface.mirror, OTHER_SIDE)
+    posedirs = learn_correctives(samples, blend, people.surface.mirror)
     features = np.concatenate([posed.features for posed in samples])
     mean = np.zeros(body.n_betas)
-    standing = skinning.usual_poses(body, mean, USUAL, generator)
-    usual = skinning.pose_features(skinning.joint_motions(body, standing, mean)[..., :3])
+    standing = usual_poses(body, mean, USUAL, generator)
+    usual = posed_people.pose_features(posed_people.joint_motions(body, standing, mean)[..., :3])
     posedirs = covered(in_new_poses, features, usual, blend, posedirs, people.surface.faces, people.surface.mirror)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
 

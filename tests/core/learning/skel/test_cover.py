@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import trimesh
 from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
+from osteon.core.bodies.load import load_body
 from osteon.core.learning.inside import Skin
-from osteon.core.learning.skel import cover, skinning
+from osteon.core.learning.skel import correctives, cover
+from osteon.core.learning.skel.correctives import corrected
 from osteon.core.learning.skel.cover import MARGIN, Neighbourhood, Resting, covered, push, resting
-from osteon.core.learning.skel.skinning import Posed, blended, corrected, pose_features
+from osteon.core.learning.skel.posed_people import Posed, pose_features, pose_person
+from osteon.core.learning.skel.skinning import blended
 from scipy.spatial.transform import Rotation
 
 RADIUS = 0.1
@@ -151,10 +154,23 @@ def test_skin_gives_way_in_the_poses_that_ask_for_it_and_only_there(monkeypatch)
     # What usual poses are asked to keep they keep the more.
     usual = sample.features[8:9]
     monkeypatch.setattr(cover, "ROUNDS", 1)
-    monkeypatch.setattr(skinning, "LEAST", 0.0)  # what is left out of so few features would be seen
+    monkeypatch.setattr(correctives, "LEAST", 0.0)  # what is left out of so few features would be seen
     moved = []
     for firmness in (0.0, 30.0, 1e5):
         monkeypatch.setattr(cover, "HELD", firmness)
         held = covered(lambda turn: [sample], sample.features, usual, WEIGHTS, NOTHING, FACES, ACROSS)
         moved.append(np.linalg.norm(held @ usual[0], axis=1).max())
     assert moved[0] > 1.1 * moved[1] > 20 * moved[2], moved
+
+
+def test_at_rest_no_bone_asks_skin_to_give_way():
+    body = load_body("open-child")
+    around = cover.Neighbourhood(body.data.skin_template, body.faces)
+    # In these shapes toes differ in how near they are to each other.
+    for beta in (np.zeros(10), np.r_[2.5, np.zeros(9)], np.r_[0, -2.5, np.zeros(8)]):
+        posed = pose_person(body, beta, np.zeros((1, 46)))
+        assert np.abs(posed.bones[0] - posed.resting_bones).max() < 1e-9
+        kept, rest = cover.resting(posed, body.faces, around)
+        assert len(kept) > 5000
+        assert len(kept) > 0.98 * len(posed.resting_bones)
+        assert not cover.push(posed.skin, body.faces, posed.bones[0][kept], rest, around).any()
