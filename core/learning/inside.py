@@ -89,12 +89,24 @@ class Skin:
     def true_depth(self, points: np.ndarray) -> np.ndarray:
         """(P,) as `depth`, with the sign of what seems outside checked by the winding number.
 
-        Near folds (lips, crotch) the nearest skin may face away from a point that is well inside.
+        Near folds (lips, crotch) the nearest skin may face away from a point that is well inside. No skin passes through
+        the ball around a point that reaches to the nearest skin, so that the skin winds as often around all points in it,
+        and one of them need be asked.
         """
         depth = self.depth(points)
         outside = np.flatnonzero(depth < 0)
-        misread = outside[self.winding(points[outside]) > 0.5]
-        depth[misread] *= -1
+        outside = outside[np.argsort(depth[outside], kind="stable")]
+        places, reach = points[outside], -depth[outside]
+        asked: list[int] = []
+        answered_by = np.full(len(outside), -1)
+        for k in range(len(outside)):
+            if answered_by[k] < 0:
+                within = (np.linalg.norm(places - places[k], axis=1) < reach[k]) & (answered_by < 0)
+                answered_by[within] = len(asked)
+                answered_by[k] = len(asked)
+                asked.append(k)
+        misread = self.winding(places[asked]) > 0.5
+        depth[outside[misread[answered_by]]] *= -1
         return depth
 
     def depth(self, points: np.ndarray) -> np.ndarray:

@@ -87,52 +87,55 @@ class Contacts:
         self.right = np.concatenate(
             [ids for name, ids in zip(bones.names, self.members, strict=True) if name.endswith("_r")]
         )
+        self.spacing = _spacing(bones.template, self.faces)
+        self.pairs = list(self._found(bones, reach))
+
+    def _found(self, bones: BoneSpace, reach: float) -> Iterator[Pair]:
+        """The pairs of bones that may come near."""
         points = [bones.template[ids] for ids in self.members]
-        widest = NEAR + SCAPULAR_CLEARANCE if resting else GLIDE
+        solids = [Skin(p, faces) for p, faces in zip(points, self.triangles, strict=True)]
+        normals = Skin(bones.template, self.faces).vertex_normals
+        carried = [carriers(name) for name in bones.names]
+        ribs = [name.startswith(YIELDING) for name in bones.names]
+        shapes = bones.at(random_shapes(SHAPES, SEED, WIDER))
+        widest = NEAR + SCAPULAR_CLEARANCE if self.resting else GLIDE
         low = np.array([p.min(0) for p in points]) - max(widest, ALIKE, reach)
         high = np.array([p.max(0) for p in points])
-        carried = [carriers(name) for name in bones.names]
-        self.spacing = _spacing(bones.template, self.faces)
-        normals = Skin(bones.template, self.faces).vertex_normals
-        solids = [Skin(p, faces) for p, faces in zip(points, self.triangles, strict=True)]
-        joined = articulations(bones.names)
-        shapes = bones.at(random_shapes(SHAPES, SEED, WIDER))
-        self.pairs: list[Pair] = []
+        joined = articulations(bones.names) - {frozenset(pair) for pair in TOUCHING}
         for a, b in itertools.combinations(range(len(points)), 2):
             names = frozenset((bones.names[a], bones.names[b]))
-            touching = tuple(sorted(names)) in TOUCHING
-            if (names in joined and not touching) or (low[a] > high[b]).any() or (low[b] > high[a]).any():
+            if names in joined or (low[a] > high[b]).any() or (low[b] > high[a]).any():
                 continue
-            ribs = any(name.startswith(YIELDING) for name in names)
-            scapular, clavicular = ribs and "scapula_r" in names, ribs and "clavicle_r" in names
+            if ribs[b] and (not ribs[a] or bones.names[b] > bones.names[a]):  # ribs first, of two the lower one
+                a, b = b, a
+            scapular, clavicular = ribs[a] and "scapula_r" in names, ribs[a] and "clavicle_r" in names
             alike = carried[a] == carried[b]
             own = widest if scapular else ALIKE if alike else reach
             distance = cKDTree(points[b]).query(points[a], distance_upper_bound=own)[0]
-            near_a = np.flatnonzero(np.isfinite(distance))
-            near_b = np.flatnonzero(np.isfinite(cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]))
-            if alike and not scapular and distance.min() >= NEAR:
-                both = self.members[a][near_a], self.members[b][near_b]
-                if not any(_within(shape[both[0]], shape[both[1]], REACH) for shape in shapes):
-                    continue
-            yields = scapular or clavicular
-            rib_a, rib_b = (bones.names[part].startswith(YIELDING) for part in (a, b))
-            if rib_b and (not rib_a or bones.names[b] > bones.names[a]):  # ribs first, of two the lower one
-                a, b, near_a, near_b = b, a, near_b, near_a
-            share = 1.0 if yields else HANDED_ON if rib_a and rib_b else 0.5
-            if yields:
-                looks = normals[self.members[b][near_b]] @ (COSTAL if scapular else UNDER) > 0
-                near_b = near_b[looks]
-            if len(near_a) and len(near_b):
-                if resting:
-                    clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else 0.0
-                elif yields:
-                    clearance = CLEARANCE_POSED
-                elif distance.min() < NEAR:
-                    clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
-                else:
-                    clearance = CLEARANCE_POSED if distance.min() < FAR_APART else CLEARANCE_FAR
-                near = self.members[a][near_a], self.members[b][near_b]
-                self.pairs.append(Pair(a, b, *near, clearance, share, not scapular))
+            back = cKDTree(points[a]).query(points[b], distance_upper_bound=own)[0]
+            near = self.members[a][np.isfinite(distance)], self.members[b][np.isfinite(back)]
+            least = distance.min()
+            if (
+                alike
+                and not scapular
+                and least >= NEAR
+                and not any(_within(s[near[0]], s[near[1]], REACH) for s in shapes)
+            ):
+                continue
+            if scapular or clavicular:
+                near = near[0], near[1][normals[near[1]] @ (COSTAL if scapular else UNDER) > 0]
+            if not (len(near[0]) and len(near[1])):
+                continue
+            if self.resting:
+                clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else 0.0
+            elif scapular or clavicular:
+                clearance = CLEARANCE_POSED
+            elif least < NEAR:
+                clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))
+            else:
+                clearance = CLEARANCE_POSED if least < FAR_APART else CLEARANCE_FAR
+            share = 1.0 if scapular or clavicular else HANDED_ON if ribs[a] and ribs[b] else 0.5
+            yield Pair(a, b, *near, clearance, share, not scapular)
 
     def lacking(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which vertices of bones (V, 3) should move, ids (K,); by how many metres (K,); against which directions (K, 3)."""
