@@ -4,15 +4,18 @@ import numpy as np
 
 from ...anatomy.joints import JOINT_INDEX
 from ...bodies.skel_file import SkelData
+from ...errors import FileError
 from . import weights
 from .bone_names import Bone, Bones, mirrored
 from .bone_space import BoneSpace
 from .learned import Learned
 from .people import People, Shapes
+from .regressors import regressed
 from .skeleton import joint_of
 
 # For each joint of SMPL the SKEL joint that stands for it in the file's (unused) SMPL regressor.
 SMPL_JOINTS = (0, 6, 1, 11, 7, 2, 12, 9, 4, 12, 10, 5, 13, 19, 14, 13, 20, 15, 21, 16, 23, 18, 23, 18)
+SAME = 1e-4  # metres between joints, or their changes per beta, of two shape spaces that count as one
 
 
 def build(people: People, gender: str, learned: Learned) -> SkelData:
@@ -21,15 +24,24 @@ def build(people: People, gender: str, learned: Learned) -> SkelData:
 
 
 def assemble(people: People, gender: str, shapes: Shapes, learned: Learned) -> SkelData:
-    """As `build`, for a shape space that is there already."""
+    """As `build`, for a shape space that is there already.
+
+    Raises
+    ------
+    FileError
+        When it is another one than the body was learned in, as other versions of numpy or of the packages might give.
+    """
     space = bone_space(people, learned)
     right: Bones = {name: Bone(space.points(name), people.bones[name].faces) for name in space.names}
     bones = mirrored(right)
     names = list(bones)
     labels_of = np.array([JOINT_INDEX[joint_of(name)] for name in names])
-    joints = learned.regressor @ shapes.mean
-    n = len(shapes.mean)
-    joint_shapedirs = (learned.regressor @ shapes.directions.reshape(n, -1)).reshape(-1, 3, shapes.directions.shape[-1])
+    given = regressed(learned.regressor, shapes.mean, shapes.directions)
+    if learned.joints is not None and not np.allclose(given, learned.joints, atol=SAME):
+        raise FileError(
+            f"open-{gender} was learned in another shape space than these packages give: `osteon train skel` learns it anew."
+        )
+    joints, joint_shapedirs = given[..., 0].copy(), given[..., 1:].copy()
     bone_weights, labels = weights.bone_weights(bones)
     vertices = np.concatenate([bone.vertices for bone in bones.values()])
     starts = np.cumsum([0, *(len(bone.vertices) for bone in bones.values())])

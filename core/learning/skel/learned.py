@@ -27,6 +27,7 @@ class Learned:
     default_pose: np.ndarray  # (24, 4, 4) apose_rel_transfo
     skin_weights: scipy.sparse.csr_matrix  # (N, 24)
     posedirs: np.ndarray | None  # (N, 3, 207)
+    joints: np.ndarray | None  # (24, 3, 11) what the regressor gives in the shape space that all this belongs to
     patella_path: np.ndarray  # (K, 4) as `patella.path` gives it
     scale_pairs: np.ndarray  # (R, 5) and
     scale_copies: np.ndarray  # (C, 3), as `scaling.pairs` gives them
@@ -96,8 +97,10 @@ def _learned(arrays: dict[str, np.ndarray]) -> Learned:
             data, row, col = parts
             matrix = scipy.sparse.csr_matrix((data, (row, col)), shape=tuple(arrays[f"{name}.shape"]))
             values[name] = scipy.sparse.csr_matrix(scipy.sparse.diags(1 / np.asarray(matrix.sum(1)).ravel()) @ matrix)
+        elif name not in arrays:
+            values[name] = None
         elif name in _IN_STEPS:
-            values[name] = arrays[name] * STEP if name in arrays else None
+            values[name] = arrays[name] * STEP
         else:
             values[name] = arrays[name].astype(int if arrays[name].dtype.kind in "iu" else float)
     return Learned(**values)

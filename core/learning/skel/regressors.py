@@ -84,3 +84,9 @@ def _weights(vertices: np.ndarray, target: np.ndarray) -> np.ndarray:
     weights, _ = scipy.optimize.nnls(np.vstack(rows), np.concatenate(goals), maxiter=30 * n)
     weights[weights < 1e-5] = 0
     return weights / weights.sum()
+
+
+def regressed(regressor: scipy.sparse.csr_matrix, template: np.ndarray, shapedirs: np.ndarray) -> np.ndarray:
+    """(24, 3, 11) the mean body's joints and their change per beta, from its skin (N, 3) and that one's (N, 3, 10)."""
+    every = np.concatenate([template[..., None], shapedirs], 2)
+    return (regressor @ every.reshape(len(every), -1)).reshape(-1, 3, every.shape[-1])

@@ -120,7 +120,7 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
         progress(0.3 + 0.3 * stage, f"{gender}: joints, bones inside the skin")
         points = joints.joint_points(bones, people.marks)
         wanted, regressor = _joints(people, shapes, bones, points)
-        bones = joints.follow_regressor(bones, wanted, regressed(regressor, shapes))
+        bones = joints.follow_regressor(bones, wanted, regressors.regressed(regressor, shapes.mean, shapes.directions))
         bones = _settled(people, shapes, bones, stages, points)
     progress(0.6, f"{gender}: bones apart")
     bones, found = _seated(people, gender, shapes, bones, regressor)
@@ -182,6 +182,7 @@ def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.spa
         default_pose=skeleton.default_pose(centres, frames, scapular_axes),
         skin_weights=scipy.sparse.csr_matrix(first_weights(people, shapes.mean, centres, bones)),
         posedirs=None,
+        joints=None,
         patella_path=patella.path(bones, centres, frames, people.bones["femur_r"].faces),
         scale_pairs=scale_pairs,
         scale_copies=scale_copies,
@@ -223,7 +224,8 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     standing = usual_poses(body, mean, USUAL, generator)
     usual = posed_people.pose_features(posed_people.joint_motions(body, standing, mean)[..., :3])
     posedirs = covered(in_new_poses, features, usual, blend, posedirs, people.surface.faces, people.surface.mirror)
-    return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs)
+    given = regressors.regressed(kept.regressor, shapes.mean, shapes.directions)
+    return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs, joints=given)
 
 
 def training_people(shapes: Shapes, turn: int = 0) -> np.ndarray:
@@ -244,12 +246,6 @@ def place_in_people(people: People, shapes: Shapes) -> BoneSpace:
         bones = placement.place(people.bones, people.marks, skin, measures)
         placed.append(np.concatenate([bones[name] for name in names]))
     return bone_space.learn(names, parts, np.array(placed), shapes.betas[chosen])
-
-
-def regressed(regressor: scipy.sparse.csr_matrix, shapes: Shapes) -> np.ndarray:
-    """(24, 3, 11) the mean body's joints and their change per beta."""
-    every = np.concatenate([shapes.mean[..., None], shapes.directions], 2)
-    return (regressor @ every.reshape(len(every), -1)).reshape(-1, 3, every.shape[-1])
 
 
 def _forearm_axis(bones: BoneSpace) -> np.ndarray:

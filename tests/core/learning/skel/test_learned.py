@@ -56,6 +56,17 @@ def test_a_missing_file_says_how_to_make_it(tmp_path):
         learned.read(tmp_path / "open-giant.npz")
 
 
+def test_another_shape_space_is_refused():
+    """As one would be in which a component has the other sign: bones would grow where the skin shrinks."""
+    people = People(sources())
+    shapes, found = people.shapes("child"), learned.read(learned.FOLDER / "open-child.npz")
+    assert found.joints is not None
+    build.assemble(people, "child", shapes, found)
+    other = replace(shapes, directions=shapes.directions * np.r_[np.ones(9), -1])
+    with pytest.raises(FileError, match="osteon train skel"):
+        build.assemble(people, "child", other, found)
+
+
 @pytest.mark.parametrize("name", OPEN_BODIES)
 def test_bones_have_dents_and_no_folds(name):
     """Few triangles look elsewhere than those of the template where the bone's affine placement has them."""
