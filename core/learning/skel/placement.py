@@ -28,6 +28,7 @@ TEMPLATE_HIP_BONE = 0.2156
 SACRUM_BREADTH = 1.06  # the hip bones are another person's, and leave it room
 TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
+PATELLA = 0.0262  # its breadth, share of stature: 44.8 mm, of a thickness of 22.4 (Iranpour et al. 2008); the template's is 51
 # The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
 KNEE_GAP, SACRAL_GAP = 0.002, 0.008
 HEEL_OFF = 0.005  # metres
@@ -113,7 +114,9 @@ def _leg(v: Placed, mark: Placed, m: Measures) -> Placed:
     head = m.stature / 1.70
     plateau = 0.043 * m.stature / TEMPLATE_PLATEAU
     placed = {"femur_r": segment(v["femur_r"], (hip, knee), (m.hip, m.knee), (head, condyles))}
-    placed["patella_r"] = segment(v["patella_r"], (hip, knee), (m.hip, m.knee), (head, condyles))
+    patella = segment(v["patella_r"], (hip, knee), (m.hip, m.knee), (head, condyles))
+    back = patella[np.argmin(patella[:, 2])]  # keeps its distance from the femur
+    placed["patella_r"] = back + (patella - back) * (PATELLA * m.stature / np.ptp(patella[:, 0]))
     for name in ("tibia_r", "fibula_r"):
         points = segment(v[name], (knee, ankle), (m.knee, m.ankle), (plateau, head))
         along = (points[:, 1] - m.ankle[1]) / (m.knee[1] - m.ankle[1])
