@@ -31,10 +31,11 @@ FACING = 0.3  # cosine between normals above which two bones do not face each ot
 # Metres between scapula and ribs at rest, and how far from it ribs may lie that it comes near to in poses.
 SCAPULAR_CLEARANCE, GLIDE = 0.005, 0.045
 CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes down on them when shoulders do
+COSTAL_CLEARANCE = 0.003  # and between ribs, and these and vertebrae: shapes bring them nearer, and no bend undoes that
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.003, 0.5
 CLEARANCE_FAR, FAR_APART = 0.005, 0.05  # between bones so far apart at rest: they meet in few of the poses looked at
-MIDLINE = 0.0005  # and between a bone of the right side and the midline
+MIDLINE = 0.0015  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
     ("fibula_r", "tibia_r"),
     ("calcaneus_r", "talus_r"),
@@ -127,8 +128,10 @@ class Contacts:
             if not (len(near[0]) and len(near[1])):
                 continue
             if self.resting:
-                clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else 0.0
-            elif scapular or clavicular:
+                costal = ribs[a] and bones.names[b].startswith((YIELDING, "vertebra"))
+                otherwise = COSTAL_CLEARANCE if costal else 0.0
+                clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else otherwise
+            elif scapular or clavicular or (ribs[a] and ribs[b]):
                 clearance = CLEARANCE_POSED
             elif least < NEAR:
                 clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))

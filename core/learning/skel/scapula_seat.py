@@ -21,7 +21,7 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.007  # metres between scapula and ribs, over all poses and shapes
+GAP = 0.008  # metres between scapula and ribs, over all poses and shapes
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, ROUNDS = 150, 4
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies

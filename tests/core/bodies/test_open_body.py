@@ -15,6 +15,8 @@ from osteon.core.learning.report.bone_growth import unequal_growth
 from osteon.core.learning.report.containment import breach
 from osteon.core.learning.report.sampling import random_poses, random_shapes
 from osteon.core.learning.skel.template_landmarks import fit_sphere
+from osteon.core.learning.skel.train import OTHER_SIDE
+from scipy.spatial import cKDTree
 
 GENDERS = ("male", "female", "neutral", "child")
 SIDES = "rl"
@@ -148,6 +150,36 @@ def test_left_mirrors_right(gender):
         if name.endswith("_r"):
             left = bones[body.bone_parts == names[name[:-1] + "l"]]
             assert torch.allclose(bones[body.bone_parts == part] * mirror, left, atol=1e-6), name
+    skin, across = body.data.skin_template, np.array([-1, 1, 1])
+    distance, twin = cKDTree(skin).query(skin * across)
+    assert distance.max() < 1e-6
+    assert np.abs(body.data.shapedirs[twin] * across[:, None] - body.data.shapedirs).max() < 1e-6
+    assert abs(body.data.skin_weights[twin][:, OTHER_SIDE] - body.data.skin_weights).max() < 1e-6
+
+
+@pytest.mark.parametrize("gender", GENDERS)
+def test_the_patellar_ligament_keeps_its_length(gender):
+    """From the patella's apex to the tibial tuberosity, however the knee bends; and the patella stays before the femur."""
+    body = open_body(gender)
+    q = np.zeros((15, 46))
+    q[:, POSE_INDEX["knee_angle_r"]] = np.radians(np.arange(0, 150, 10) * 135 / 140)
+    bones = body(torch.tensor(q), skin=False, bones=True).bones.numpy()
+    patella, tibia, femur = (
+        bones[:, body.bone_parts == body.bone_part_names.index(f"{name}_r")] for name in ("patella", "tibia", "femur")
+    )
+    knee = body.template_joints[JOINT_INDEX["tibia_r"]]
+    apex = patella[0, :, 1].argmin()
+    below = knee[1] - tibia[0, :, 1]
+    tuberosity = np.where((below > 0.03) & (below < 0.075), tibia[0, :, 2], -1).argmax()
+    length = np.linalg.norm(patella[:, apex] - tibia[:, tuberosity], axis=1)
+    assert 0.02 < length[0] < 0.08
+    assert np.abs(length - length[0]).max() < 0.003
+    faces = body.bone_faces[
+        (np.asarray(body.bone_parts)[body.bone_faces] == body.bone_part_names.index("femur_r")).all(1)
+    ]
+    for there, thigh in zip(patella, femur, strict=True):
+        gap = -Skin(thigh, faces - faces.min()).depth(there).max()
+        assert 0.002 < gap < 0.02
 
 
 @pytest.mark.parametrize("gender", GENDERS)

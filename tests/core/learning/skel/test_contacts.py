@@ -124,7 +124,7 @@ def test_ribs_beside_the_edge_of_a_scapula_go_inwards(monkeypatch):
 def test_right_bones_stay_on_their_side():
     bones, meshes = balls(("clavicle_r", [-0.018, 0, 0]), ("sternum", [0, 0.3, 0]))
     ids, lack, outward = Contacts(bones, meshes).lacking(bones.template)
-    assert lack.max() == pytest.approx(0.0025, abs=1e-6)
+    assert lack.max() == pytest.approx(0.0035, abs=1e-6)
     assert (outward == [1, 0, 0]).all()
     assert (bones.parts[ids] == 0).all()
     assert not len(Contacts(bones, meshes, resting=False).lacking(bones.template)[0])
@@ -223,3 +223,11 @@ def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):
     assert len(hardest) == 10
     assert lacks[hardest].max(1).min() > 0  # those in which nothing lacks are not looked at again
     assert contacts._hardest(np.zeros((50, 3))).size == 0
+
+
+@pytest.mark.parametrize(("other", "given"), [("rib_05_r", 0.0015), ("vertebra_t07", 0.001), ("hip_bone_r", 0.0)])
+def test_ribs_keep_from_each_other_and_from_vertebrae_at_rest(other, given):
+    """3 mm, of which 2 are lacking: of two ribs the lower one gives more, others half. Other bones may touch."""
+    bones, meshes = balls(("rib_04_r", [-0.1, 0, 0]), (other, [-0.1, 0.041, 0]))
+    lack = Contacts(bones, meshes).lacking(bones.template)[1]
+    assert lack.max(initial=0) == pytest.approx(given, abs=1e-4)
