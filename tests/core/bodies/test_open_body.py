@@ -90,8 +90,7 @@ def test_posed_bones_are_inside(gender, count):
         breaches.append(breach(body, Skin(out.skin[0].numpy(), body.faces), out.bones[0].numpy()))
     assert np.mean([b.inside for b in breaches]) >= 0.999
     assert np.mean([b.furthest for b in breaches]) <= 1.5
-    # Less is wanted (8 mm): where a neck or trunk is bent as far as it goes, more comes out.
-    assert max(b.furthest for b in breaches) <= 15, max(breaches, key=lambda b: b.furthest)
+    assert max(b.furthest for b in breaches) <= 8, max(breaches, key=lambda b: b.furthest)
 
 
 @pytest.mark.slow
@@ -103,9 +102,9 @@ def test_posed_bones_keep_apart(gender):
     for pose, beta in zip(*random_poses(body, 40, seed=3)[:2], strict=True):
         posed = body(torch.tensor(pose[None]), torch.tensor(beta[None]), skin=False, bones=True).bones[0].numpy()
         deepest = max(contact.intersections(parts, posed), key=lambda pair: pair.depth, default=None)
-        assert deepest is None or deepest.depth <= 3, deepest  # 2 mm is wanted
+        assert deepest is None or deepest.depth <= 2.5, deepest  # 2 mm is wanted
         for gap, entered in contact.scapular_gaps(parts, posed).values():
-            assert 1 <= gap <= 20.5  # 20 mm is wanted
+            assert 1 <= gap <= 21  # 20 mm is wanted
             assert entered < 15
 
 
@@ -179,7 +178,7 @@ def test_the_patellar_ligament_keeps_its_length(gender):
     ]
     for there, thigh in zip(patella, femur, strict=True):
         gap = -Skin(thigh, faces - faces.min()).depth(there).max()
-        assert 0.002 < gap < 0.02
+        assert -0.0005 < gap < 0.01
 
 
 @pytest.mark.parametrize("gender", GENDERS)

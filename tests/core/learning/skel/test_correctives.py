@@ -22,7 +22,6 @@ def test_a_mirrored_pose_has_mirrored_correctives():
     assert np.allclose(correctives.mirrored_features(features[None]), mirrored)
 
 
-@pytest.mark.xfail(strict=True, reason="the files were learned before correctives were cut off alike on both sides")
 @pytest.mark.parametrize("gender", BODIES)
 def test_learned_correctives_are_symmetric(gender):
     """Up to what rounding leaves in the file."""
