@@ -23,7 +23,7 @@ RIG_HIP, RIG_NECK = (0.529, 0.5195), (0.8597, 0.845)
 # Where MakeHuman's joints differ from the bones', fractions of stature.
 KNEE = (0.501, 0.503)  # of the way from hip to ankle its skin has epicondyles; its own knee does not go with that skin
 ANKLE_DROP, ANKLE_FORWARD = (0.0, 0.003), (0.002, 0.004)  # its ankle lies above and behind the malleoli
-SHOULDER_IN = (0.007, 0.005)  # its arm begins beyond the head of the humerus
+SHOULDER_IN = (0.004, 0.003)  # its arm begins beyond the head of the humerus
 ELBOW_UP, ELBOW_BACK = (0.004, 0.007), (-0.002, 0.0025)  # its elbow lies beyond the crease, which gives short forearms
 THUMB = 0.012  # no farther from its joints is a thumb's skin
 
@@ -75,7 +75,7 @@ def measure(skin: Skin, rig: dict[str, np.ndarray], femininity: float) -> Measur
     ankle += [0, -blend(ANKLE_DROP), blend(ANKLE_FORWARD)]
     cut = skin.section(ankle, 1, 0.07)
     ankle[0] = (cut[:, 0].min() + cut[:, 0].max()) / 2
-    shoulder = rig["upperarm01.R"][0] + [blend(SHOULDER_IN), -0.003 * stature, 0]
+    shoulder = rig["upperarm01.R"][0] + [blend(SHOULDER_IN), 0, 0]
     elbow = rig["lowerarm01.R"][0] + [blend(ELBOW_UP), 0, -blend(ELBOW_BACK)]
     wrist = rig["wrist.R"][0] - [0.001 * stature, 0, 0]
     wrist = _centred(skin, wrist, 0, 0.06)

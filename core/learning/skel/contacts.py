@@ -34,6 +34,7 @@ CLAVICULAR_CLEARANCE = 0.004  # and between clavicle and ribs at rest: it comes 
 COSTAL_CLEARANCE = 0.003  # and between ribs, and these and vertebrae: shapes bring them nearer, and no bend undoes that
 # Metres that bones keep in poses, but no more than a share of their distance at rest.
 CLEARANCE_POSED, SHARE = 0.003, 0.5
+CLAVICULAR_POSED = -0.001  # a clavicle may touch ribs: pressed farther down, the first one comes upon vertebrae
 CLEARANCE_FAR, FAR_APART = 0.005, 0.05  # between bones so far apart at rest: they meet in few of the poses looked at
 MIDLINE = 0.0015  # and between a bone of the right side and the midline
 TOUCHING = (  # bones that share a joint and overlap in the template
@@ -131,7 +132,9 @@ class Contacts:
                 costal = ribs[a] and bones.names[b].startswith((YIELDING, "vertebra"))
                 otherwise = COSTAL_CLEARANCE if costal else 0.0
                 clearance = SCAPULAR_CLEARANCE if scapular else CLAVICULAR_CLEARANCE if clavicular else otherwise
-            elif scapular or clavicular or (ribs[a] and ribs[b]):
+            elif clavicular:
+                clearance = CLAVICULAR_POSED
+            elif scapular or (ribs[a] and ribs[b]):
                 clearance = CLEARANCE_POSED
             elif least < NEAR:
                 clearance = min(CLEARANCE_POSED, SHARE * _gap(solids[a], solids[b]))

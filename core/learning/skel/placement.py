@@ -31,12 +31,14 @@ TEMPLATE_PLATEAU = 0.068
 PATELLA = 0.0262  # its breadth, share of stature: 44.8 mm, of a thickness of 22.4 (Iranpour et al. 2008); the template's is 51
 # The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
 KNEE_GAP, SACRAL_GAP = 0.002, 0.008
-HEEL_OFF = 0.005  # metres
+HEEL, HEEL_OFF = 0.05, 0.005  # metres that the heel reaches from the back of the foot, and that it gives sideways
 TOES = 0.85  # metatarsals and phalanges, across
 # The template's carpus is 0.44 of its third metacarpal long; people's 0.51 to 0.57 (Youm et al. 1978).
 CARPUS = 1.2  # along the arm
+WRIST = 1.1  # across: the template's forearm ends narrower than its carpus
 TARSUS = 0.82  # the template's is wide for its metatarsals
-HEEL_PAD = 0.018  # metres under the calcaneus, unloaded
+HEEL_PAD = 0.017  # metres under the calcaneus, unloaded
+METATARSAL_DROP = 0.0025  # share of stature: metatarsal heads lie lower than the way from the tarsus to the toes
 SPINOUS_DEPTH = (
     0.016  # of the spinous processes under the skin of the back, where the trunk is this deep (share of stature)
 )
@@ -135,7 +137,8 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
     # The tips of bones end short of the skin's.
     tips = {n: toe[-2] + (toe[-1] - toe[-2]) * 0.85 for n, toe in m.toes.items()}
     front = (tips[1][2] - m.ankle[2]) / (end_of(v["phalanx_distal_foot_1_r"], [0, 0, 1])[2] - ankle[2])
-    height = (m.ankle[1] - m.floor - HEEL_PAD) / (ankle[1] - v["calcaneus_r"][:, 1].min())
+    sole = foot[foot[:, 2] < heel_skin + HEEL, 1].min()
+    height = (m.ankle[1] - sole - HEEL_PAD) / (ankle[1] - v["calcaneus_r"][:, 1].min())
     across = abs(m.toes[5][0][0] - m.toes[1][0][0]) / abs(heads[5][0] - heads[1][0])
 
     # The foot leans until its heel and its metatarsal heads are in the middle of the skin's.
@@ -165,6 +168,7 @@ def _foot(v: Placed, mark: Placed, skin: Skin, m: Measures) -> Placed:
         own = ray([(end_of(v[name], [0, 0, -1]), end_of(v[name], [0, 0, 1])) for name in names])
         lengths = np.linalg.norm(np.diff(own, axis=0), axis=1)
         goals = proportioned(lengths, [tarsal(own[:1])[0], *m.toes[n][:-1], tips[n]])
+        goals[1, 1] -= METATARSAL_DROP * m.stature
         for k, name in enumerate(names):
             placed[name] = segment(v[name], own[k : k + 2], goals[k : k + 2], (TOES * size, TOES * size))
     return placed
@@ -360,11 +364,11 @@ def _arm(v: Placed, mark: Placed, m: Measures) -> Placed:
     roll = rotation_about([1, 0, 0], np.arctan2(hinge[2], hinge[1]))
     turn = roll @ raised
     size = m.stature / 1.70
-    epicondyles = 0.0358 * m.stature / np.linalg.norm(lateral - medial)
+    epicondyles, styloids = 0.0358 * m.stature / np.linalg.norm(lateral - medial), WRIST * size
     placed = {
         "humerus_r": segment(v["humerus_r"], (shoulder, elbow), (m.shoulder, m.elbow), (size, epicondyles), turn),
-        "ulna_r": segment(v["ulna_r"], (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
-        "radius_r": segment(pronated(v["radius_r"]), (elbow, wrist), (m.elbow, m.wrist), (epicondyles, size), turn),
+        "ulna_r": segment(v["ulna_r"], (elbow, wrist), (m.elbow, m.wrist), (epicondyles, styloids), turn),
+        "radius_r": segment(pronated(v["radius_r"]), (elbow, wrist), (m.elbow, m.wrist), (epicondyles, styloids), turn),
     }
 
     def carpal(points: np.ndarray) -> np.ndarray:
@@ -447,17 +451,18 @@ NELDER_MEAD = {
     "maxfev": 120, "xatol": 1e-3, "fatol": 1e-2,
     "initial_simplex": GIRDLE_NOMINAL + np.concatenate([np.zeros((1, 3)), np.eye(3) * np.deg2rad(8.0)]),
 }  # fmt: skip
-# The template's acromion ends above the middle of the humeral head; in life it reaches 10 to 25 mm beyond. Its clavicle is
-# short, too, and ends on it.
-ACROMION_START, ACROMION_REACH, ACROMION_SHIFT = -0.098, 0.035, 0.015
+# The template's acromion ends above the middle of the humeral head, 3 to 7 mm over it; in life it reaches 10 to 25 mm beyond,
+# and 10 mm of supraspinatus pass under it. Its clavicle is short, too, and ends on it.
+ACROMION_START, ACROMION_REACH = -0.098, 0.035
+ACROMION_SHIFT = np.array([-0.015, 0.004, 0.0])
 ACROMION_HEIGHT = (0.455, 0.470)
 
 
 def _farther_acromion(points: np.ndarray) -> np.ndarray:
-    """The scapula of the standing template with its acromion moved sideways."""
+    """The scapula of the standing template with its acromion moved sideways and up."""
     above = np.clip((points[:, 1] - ACROMION_HEIGHT[0]) / np.ptp(ACROMION_HEIGHT), 0, 1)
     beyond = np.clip((ACROMION_START - points[:, 0]) / ACROMION_REACH, 0, 1)
-    return points - np.column_stack([ACROMION_SHIFT * beyond * above, 0 * above, 0 * above])
+    return points + (beyond * above)[:, None] * ACROMION_SHIFT
 
 
 def _girdle_turn(angles: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ more than muscles do. The joint of shoulder and clavicle are near the axis and s
 import logging
 
 import numpy as np
+import scipy.optimize
 import torch
 
 from ...bodies.skel import Skel
@@ -21,24 +22,27 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.008  # metres between scapula and ribs, over all poses and shapes
+GAP = 0.0105  # metres between scapula and ribs, over all poses and shapes
+LIMITS = 0.0045, 0.017  # metres that it firmly stays within: muscle lies between, and it glides on it
+GIVEN = 0.004  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
-POSES, ROUNDS = 150, 4
+POSES, ROUNDS = 150, 15
+CLOSE = 1e-3  # share of the squares below which a round gains too little to go on
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
 OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
-FIRM = 100.0  # how much more than a millimetre of gap one beyond a limit counts
-ITERATIONS = 30  # at most, to find which limits hold; a few do
+FIRM = 30.0  # how much more than a millimetre of gap one beyond a limit counts
 SEED = 37
 
 
-def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray) -> BoneSpace:
+def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, given: float = 0.0) -> BoneSpace:
     """The bones with the scapula turned about the vertical axis through the shoulder's centre (3,), linearly in the betas.
 
     It stays inside the body's skin at rest, but for half a millimetre, or goes no farther out than it is.
 
     body: has the bones' joints; its random poses and shapes are looked at
+    given: metres by which it may be nearer to the ribs
     """
     poses, betas, _ = random_poses(body, POSES, SEED)
     ribs = [f"rib_{k:02d}_r" for k in CAGE]
@@ -65,37 +69,29 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray) ->
 
     left = max(0.0, MOST - forwards(bones.points("scapula_r")))
     design = np.column_stack([np.ones(POSES), betas])
-    mean = np.eye(design.shape[1])[:1]
+    ridge = np.sqrt(POSES) * RIDGE * np.eye(design.shape[1])
     least = np.minimum(depths(np.zeros(POSES)), OUT)
-    change = np.zeros(design.shape[1])
-    ridge = np.sqrt(POSES) * RIDGE * np.eye(len(change))
-    for _ in range(ROUNDS):
+
+    def beyond(gap: np.ndarray, depth: np.ndarray, turn: float) -> np.ndarray:
+        return np.concatenate([LIMITS[0] - given - gap, gap - LIMITS[1] + given, least - depth, [turn - left]])
+
+    def misses(change: np.ndarray) -> np.ndarray:
         angles = design @ change
-        now, depth = gaps(angles), depths(angles)
-        log.info("scapula %.1f to %.1f mm off the ribs, %.1f out", now.min() * 1e3, now.max() * 1e3, -depth.min() * 1e3)
-        gain, deeper = ((f(angles + STEP) - f0) / STEP for f, f0 in ((gaps, now), (depths, depth)))
-        change += _limited(
-            np.concatenate([gain[:, None] * design, ridge]),
-            np.concatenate([GAP - now, -ridge @ change]),
-            np.concatenate([deeper[:, None] * design, -mean]),
-            np.concatenate([least - depth, change[:1] - left]),
-        )
+        gap, depth = gaps(angles), depths(angles)
+        log.info("scapula %.1f to %.1f mm off the ribs, %.1f out", gap.min() * 1e3, gap.max() * 1e3, -depth.min() * 1e3)
+        firm = FIRM * np.maximum(beyond(gap, depth, change[0]), 0)
+        return np.concatenate([gap - GAP + given, ridge @ change, firm])
+
+    def slopes(change: np.ndarray) -> np.ndarray:
+        angles = design @ change
+        (gap, further), (depth, deeper) = ((f(angles), f(angles + STEP)) for f in (gaps, depths))
+        gain, depth_gain = ((further - gap) / STEP)[:, None] * design, ((deeper - depth) / STEP)[:, None] * design
+        rows = np.concatenate([-gain, gain, -depth_gain, np.eye(len(change))[:1]])
+        return np.concatenate([gain, ridge, FIRM * (beyond(gap, depth, change[0]) > 0)[:, None] * rows])
+
+    start = np.zeros(design.shape[1])
+    change = scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
     return _turned(bones, shoulder, change)
-
-
-def _limited(lhs: np.ndarray, rhs: np.ndarray, rows: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """(n,) x with lhs x near to rhs, and firmly rows x >= least: least squares of what is lacking there, too (Newton)."""
-    held = np.zeros(len(rows), bool)
-    for _ in range(ITERATIONS):
-        x = np.linalg.lstsq(
-            np.concatenate([lhs, FIRM * rows[held]]), np.concatenate([rhs, FIRM * least[held]]), rcond=None
-        )[0]
-        lacking = rows @ x < least
-        if (lacking == held).all():
-            return x
-        held = lacking
-    log.warning("scapula's seat: which limits hold is not settled after %d steps", ITERATIONS)
-    return x
 
 
 def forwards(scapula: np.ndarray) -> float:

@@ -22,6 +22,7 @@ from ..report.tables import Table
 from . import (
     body_measures,
     bone_space,
+    clavicle,
     held_out,
     joints,
     learned,
@@ -42,7 +43,7 @@ from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
-from .scapula_seat import seated
+from .scapula_seat import GIVEN, seated
 from .settle import LARGE_POOL, POOL, settle
 from .skinning import learn_weights
 from .training_poses import training_poses, usual_poses
@@ -129,7 +130,9 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
     bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
-    found = _dented(people, shapes, found, bones)
+    # Ribs have given way by turns; now the scapula turns once more, about the axes that it has.
+    bones = _seat(people, gender, shapes, _with_bones(people, shapes, found, bones), bones)
+    found = _with_bones(people, shapes, found, bones)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
 
@@ -153,17 +156,24 @@ def _settled(
 def _seated(
     people: People, gender: str, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix
 ) -> tuple[BoneSpace, Learned]:
-    """The bones with scapulae as far from the ribs in all shapes, and the body that has them."""
-    body = Skel(assemble(people, gender, shapes, _bare(people, shapes, bones, regressor)))
-    bones = seated(bones, people.bones, body, (regressor @ shapes.mean)[JOINT_INDEX["humerus_r"]])
+    """The bones with scapulae as far from the ribs in all shapes, clavicles against them, and the body that has them."""
+    bones = _seat(people, gender, shapes, _bare(people, shapes, bones, regressor), bones, GIVEN)
     return bones, _bare(people, shapes, bones, regressor)
 
 
-def _dented(people: People, shapes: Shapes, found: Learned, bones: BoneSpace) -> Learned:
-    """With other surfaces of the bones, which move as before."""
+def _seat(
+    people: People, gender: str, shapes: Shapes, found: Learned, bones: BoneSpace, given: float = 0.0
+) -> BoneSpace:
+    """Bones of a body, the scapula seated on the ribs (`given` as there) and the clavicle against it."""
+    body, shoulder = Skel(assemble(people, gender, shapes, found)), found.regressor @ shapes.mean
+    return clavicle.joined(seated(bones, people.bones, body, shoulder[JOINT_INDEX["humerus_r"]], given))
+
+
+def _with_bones(people: People, shapes: Shapes, found: Learned, bones: BoneSpace) -> Learned:
+    """With other bones, whose joints move as before."""
     placements, offsets = _placements(people, bones)
     path = patella.path(bones, found.regressor @ shapes.mean, found.frames, people.bones["femur_r"].faces)
-    return replace(found, placements=placements, offsets=offsets, patella_path=path)
+    return replace(found, placements=placements, offsets=offsets, maps=bones.maps, patella_path=path)
 
 
 def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix) -> Learned:

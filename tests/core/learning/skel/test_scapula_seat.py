@@ -10,7 +10,6 @@ from osteon.core.learning.report.contact import CAGE
 from osteon.core.learning.skel import scapula_seat
 from osteon.core.learning.skel.bone_names import Bone
 from osteon.core.learning.skel.bone_space import BoneSpace
-from scipy.optimize import lsq_linear
 
 SHOULDER = np.array([-0.18, 0.1, -0.02])
 SHAPES = 40
@@ -83,6 +82,7 @@ def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
     """A gap that is too wide for the skin behind the scapula."""
     bones, meshes, body = trunk
     monkeypatch.setattr(scapula_seat, "GAP", 0.03)
+    monkeypatch.setattr(scapula_seat, "LIMITS", (0.0, 0.04))
     betas = np.zeros((1, 10))
     kept = scapula_seat.seated(bones, meshes, body, SHOULDER)
     monkeypatch.setattr(scapula_seat, "OUT", -1.0)
@@ -96,18 +96,23 @@ def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
 def test_the_scapula_turns_forwards_no_more_than_in_life(trunk, monkeypatch):
     bones, meshes, body = trunk
     monkeypatch.setattr(scapula_seat, "GAP", 0.03)
+    monkeypatch.setattr(scapula_seat, "LIMITS", (0.0, 0.04))
     for most in np.deg2rad([3.0, 0.0]):
         monkeypatch.setattr(scapula_seat, "MOST", most)
         found = scapula_seat.seated(bones, meshes, body, SHOULDER)
         assert scapula_seat.forwards(found.points("scapula_r")) == pytest.approx(most, abs=2e-3)
 
 
-def test_limits_hold_as_scipy_holds_bounds():
-    generator = np.random.default_rng(2)
-    for _ in range(20):
-        lhs, rhs = generator.normal(size=(30, 8)), generator.normal(size=30)
-        bound = generator.normal(size=8) - 0.5
-        found = scapula_seat._limited(lhs, rhs, np.eye(8), bound)
-        wanted = lsq_linear(lhs, rhs, (bound, np.inf), tol=1e-14).x
-        assert np.abs(found - wanted).max() < 0.01
-        assert (wanted < bound + 1e-6).any()  # or nothing was limited
+@pytest.mark.parametrize(("gap", "limits"), [(0.02, (0.0, 0.012)), (0.004, (0.007, 0.03))])
+def test_no_gap_is_beyond_the_limits(trunk, monkeypatch, gap, limits):
+    bones, meshes, body = trunk
+    monkeypatch.setattr(scapula_seat, "GAP", gap)
+    betas = np.zeros((5, 10))
+    betas[:, 0] = np.linspace(-2, 2, 5)
+    found = {}
+    for at in ((-1.0, 1.0), limits):
+        monkeypatch.setattr(scapula_seat, "LIMITS", at)
+        found[at] = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas)
+    free = found[-1.0, 1.0]
+    assert free.min() < limits[0] - 1e-3 or free.max() > limits[1] + 1e-3
+    assert limits[0] - 5e-4 < found[limits].min() < found[limits].max() < limits[1] + 5e-4
