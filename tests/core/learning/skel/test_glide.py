@@ -50,5 +50,5 @@ def test_upward_rotation_carries_the_lower_angle_outwards_and_forwards(gender):
     lowest = bones[0, scapula, 1].argmin()
     way = (bones[1] - bones[0])[scapula][lowest]
     assert np.hypot(way[0], way[2]) > 0.025
-    assert way[0] < -0.016  # less the more the blade is turned forwards: 53 degrees of women, 43 of men
+    assert way[0] < -0.015  # less the more the blade is turned forwards: 46 degrees of women, 35 of men
     assert way[2] > 0.01
