@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 # Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z), their signs. They
 # are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
-# Spine joints and scapulae, whose angles share their limits, also move. A hidden parent bone does that, since a bone's own
-# location cannot be driven by its own rotation without a dependency cycle; another one turns as far as they may.
+# Hidden bones of joints whose angles share their limits: one knows how far they go, another turns so far. Spine joints and
+# scapulae also move; the first is then their parent, since a bone's own location cannot be driven by its own rotation without
+# a dependency cycle.
 HELD = f"{MECHANISM}held-"
+MOVING = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
 
 _COLLECTIONS = {
     "Spine": ("pelvis", "lumbar_body", "thorax", "head"),
@@ -96,7 +98,7 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
         bone.matrix = Matrix(matrix)
         bone.parent = parent
         bone.use_deform = not name.startswith(MECHANISM)
-        if not name.startswith(HELD):
+        if name == MECHANISM + plan.name and plan.name in MOVING:
             parent = bone
 
 

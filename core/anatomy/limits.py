@@ -16,10 +16,11 @@ at 90, where Euler angles stop being unique, so that a limit on the angle and a 
 three together stay under 270 degrees, beyond which Blender reads a rotation as the other, then smaller, set of angles.
 
 A neck bent all the way forward turns by 44 degrees, not by 80: what is left is that of the first two vertebrae (Hall and
-Robinson 2004). So the three angles of a joint of the spine share what they have, and those of a scapula, which only glides
-where ribs are (`COUPLED`): each as a share of its own limit, the root of the sum of their squares is at most `TOGETHER`.
-Alone an angle reaches its limit; beside one that is there, another reaches 0.55 of its own. Trunk and scapula take the
-neck's number.
+Robinson 2004). So the three angles of a joint of the spine share what they have, those of a scapula, which only glides
+where ribs are, and those of a shoulder, whose arm turns less about itself the higher it is raised (Chang et al. 2003;
+`COUPLED`): each as a share of its own limit, the root of the sum of their squares is at most `TOGETHER`. Alone an angle
+reaches its limit; beside one that is there, another reaches 0.55 of its own. Trunk, scapula and shoulder take the neck's
+number.
 """
 
 import math
@@ -31,7 +32,7 @@ from .joints import JOINT_INDEX, POSE_INDEX, POSE_NAMES, pose_slice
 
 _FREE = (-math.inf, math.inf)
 
-COUPLED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
+COUPLED = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l", "humerus_r", "humerus_l")
 TOGETHER = math.hypot(1, 44 / 80)
 ROUNDING = 1e-6  # radians and shares by which single precision may pass a limit
 

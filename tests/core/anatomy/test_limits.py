@@ -23,9 +23,16 @@ def test_a_bent_neck_turns_half_as_far():
     assert abs(held[POSE_INDEX["head_twist"]] - 44) < 1e-9
 
 
+def test_an_arm_does_not_turn_all_ways_at_once():
+    assert within(pose(shoulder_r_x=-85), RANGES)
+    assert within(pose(shoulder_r_x=-60, shoulder_r_y=30, shoulder_r_z=60), RANGES)
+    assert not within(pose(shoulder_r_x=114, shoulder_r_y=-58, shoulder_r_z=94), RANGES)
+    assert not within(pose(shoulder_l_x=-114, shoulder_l_y=58, shoulder_l_z=94), RANGES)
+
+
 def test_other_joints_do_not_share():
     q = np.where(np.isfinite(RANGES[:, 1]), RANGES[:, 1], 0)
-    trunk = [i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula"))]
+    trunk = [i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula", "shoulder"))]
     q[trunk] = 0
     assert within(q, RANGES)
     assert (hold(q, RANGES) == q).all()
