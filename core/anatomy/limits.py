@@ -17,10 +17,10 @@ three together stay under 270 degrees, beyond which Blender reads a rotation as 
 
 A neck bent all the way forward turns by 44 degrees, not by 80: what is left is that of the first two vertebrae (Hall and
 Robinson 2004). So the three angles of a joint of the spine share what they have, those of a scapula, which only glides
-where ribs are, and those of a shoulder, whose arm turns less about itself the higher it is raised (Chang et al. 2003;
-`COUPLED`): each as a share of its own limit, the root of the sum of their squares is at most `TOGETHER`. Alone an angle
-reaches its limit; beside one that is there, another reaches 0.55 of its own. Trunk, scapula and shoulder take the neck's
-number.
+where ribs are, and those of a shoulder, whose arm turns less about itself the higher it is raised (Chang et al.,
+Quantification of Shoulder Joint Passive Rotation Range of Motion in Vivo, J Med Biol Eng): `COUPLED`. Each as a share of
+its own limit, the root of the sum of their squares is at most `TOGETHER`. Alone an angle reaches its limit; beside one
+that is there, another reaches 0.55 of its own. Trunk, scapula and shoulder take the neck's number.
 """
 
 import math

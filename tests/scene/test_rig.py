@@ -144,7 +144,7 @@ def test_displacement_follows_the_displayed_angle(context, body):
 
 
 def test_angles_share_their_limits(context, body):
-    """Head, trunk, scapulae and shoulders go no farther together than core lets them, and exactly as far; all else is as it was."""
+    """Coupled joints go no farther than core lets them, and exactly as far; all else is as it was."""
     armature = add_body(context, body).armature
     generator = np.random.default_rng(8)
     poses = uniform(body.limits, 8, generator)
@@ -168,7 +168,13 @@ def test_angles_share_their_limits(context, body):
 
 @pytest.mark.parametrize(
     ("joint", "degrees"),
-    [("head", (45, 54, 73)), ("thorax", (65, -20, 5)), ("scapula_r", (-36, -12, 5)), ("scapula_l", (3, -23, 12)), ("humerus_r", (114, -58, 94))],
+    [
+        ("head", (45, 54, 73)),
+        ("thorax", (65, -20, 5)),
+        ("scapula_r", (-36, -12, 5)),
+        ("scapula_l", (3, -23, 12)),
+        ("humerus_r", (114, -58, 94)),
+    ],
 )
 def test_poses_beyond_what_angles_share_are_shown_as_they_are(context, body, joint, degrees):
     """The first only beyond what they share, the others beyond their own limits, too."""

@@ -78,7 +78,7 @@ def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tupl
 
     Parameters
     ----------
-    harsh: draws the spine's joints and the scapulae twice and takes what goes farther, and shapes that vary more
+    harsh: draws the joints of spine, scapulae and shoulders twice and takes what goes farther; shapes vary more
 
     Returns
     -------

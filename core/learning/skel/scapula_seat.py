@@ -22,11 +22,11 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.0105  # metres between scapula and ribs, over all poses and shapes
-LIMITS = 0.0045, 0.017  # metres that it firmly stays within: muscle lies between, and it glides on it
-GIVEN = 0.004  # metres that ribs give way to a scapula that is seated before they do
+GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
+LIMITS = 0.005, 0.015  # metres that it firmly stays within: muscle lies between, and it glides on it
+GIVEN = 0.003  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
-POSES, ROUNDS = 150, 15
+POSES, ROUNDS = 300, 15
 CLOSE = 1e-3  # share of the squares below which a round gains too little to go on
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
 OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
@@ -44,7 +44,7 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
     body: has the bones' joints; its random poses and shapes are looked at
     given: metres by which it may be nearer to the ribs
     """
-    poses, betas, _ = random_poses(body, POSES, SEED)
+    poses, betas, _ = random_poses(body, POSES, SEED, harsh=True)
     ribs = [f"rib_{k:02d}_r" for k in CAGE]
     names = body.bone_part_names
     parts = torch.tensor([names.index(name) for name in ("scapula_r", *ribs)])
