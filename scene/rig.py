@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 # Custom properties on a bone: the indices into q of its angles, their channels (0 to 2 for X, Y, Z), their signs. They
 # are on the armature's bone, since pasting a flipped pose carries properties of pose bones from one side to the other.
 PARAMETERS, AXES, SIGNS = "osteon_parameters", "osteon_axes", "osteon_signs"
-# Hidden bones of joints whose angles share their limits: one knows how far they go, another turns so far. Spine joints and
-# scapulae also move; the first is then their parent, since a bone's own location cannot be driven by its own rotation without
-# a dependency cycle.
+# Hidden bones of joints whose angles share their limits: MCH-NAME knows how far they go, MCH-held-NAME turns so far. Joints
+# that SKEL also displaces have the first as their parent, which does that, since a bone's own location cannot be driven by its
+# own rotation without a dependency cycle. The others have no parent: no chain that IK solves may reach them.
 HELD = f"{MECHANISM}held-"
-MOVING = ("lumbar_body", "thorax", "head", "scapula_r", "scapula_l")
+_SPINE, _SCAPULAE = ("lumbar_body", "thorax", "head"), ("scapula_r", "scapula_l")
+_DISPLACED = _SPINE + _SCAPULAE
 
 _COLLECTIONS = {
     "Spine": ("pelvis", "lumbar_body", "thorax", "head"),
@@ -63,6 +64,8 @@ def build_armature(armature: bpy.types.Object, body: "Skel", rest: "SkelRest", f
         bpy.ops.object.mode_set(mode="OBJECT")
     for plan in plans:
         _set_up_pose_bone(armature.pose.bones[plan.name], plan, body.limits)
+    for name in COUPLED:
+        _hold_together(armature, plans[JOINT_INDEX[name]])
     _add_displacements(armature, plans, joints)
     set_up_followers(armature, body, followers, follower_plans, plans)
     _add_hidden_collection(armature, "Mechanism", [b.name for b in armature.data.bones if b.name.startswith(MECHANISM)])
@@ -90,15 +93,17 @@ def _add_edit_bone(data: bpy.types.Armature, plan: BonePlan) -> None:
     matrix[:3, :3] = to_blender(plan.frame.T).T
     matrix[:3, 3] = to_blender(plan.head)
     parent = data.edit_bones[JOINTS[plan.parent].name] if plan.parent >= 0 else None
-    names = [HELD + plan.name, MECHANISM + plan.name, plan.name] if plan.name in COUPLED else [plan.name]
-    for name in names:
+    hidden = [HELD + plan.name, MECHANISM + plan.name] if plan.name in COUPLED else []
+    for name in [*hidden, plan.name]:
         bone = data.edit_bones.new(name)
         bone.head = (0.0, 0.0, 0.0)
         bone.tail = (0.0, plan.length, 0.0)
         bone.matrix = Matrix(matrix)
-        bone.parent = parent
         bone.use_deform = not name.startswith(MECHANISM)
-        if name == MECHANISM + plan.name and plan.name in MOVING:
+        displaces = name == MECHANISM + plan.name and plan.name in _DISPLACED
+        if displaces or name == plan.name:
+            bone.parent = parent
+        if displaces:
             parent = bone
 
 
@@ -148,6 +153,9 @@ def _hold_together(armature: bpy.types.Object, plan: BonePlan) -> None:
     A constraint's limits cannot be driven by the rotation of the bone that it is on without a dependency cycle.
     """
     mechanism, held = armature.pose.bones[MECHANISM + plan.name], armature.pose.bones[HELD + plan.name]
+    for hidden in (mechanism, held):
+        hidden.lock_location = hidden.lock_rotation = hidden.lock_scale = (True,) * 3
+        hidden.lock_ik_x = hidden.lock_ik_y = hidden.lock_ik_z = True
     bone = armature.pose.bones[plan.name]
     copy = bone.constraints.new("COPY_ROTATION")
     copy.name = SHARED_LIMITS
@@ -165,13 +173,7 @@ def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints
     The formulas are those of core/bodies/skel.py, written in the subset that Blender evaluates without Python.
     """
     index = JOINT_INDEX
-    for name in COUPLED:
-        mechanism = armature.pose.bones[MECHANISM + name]
-        for hidden in (mechanism, armature.pose.bones[HELD + name]):
-            hidden.lock_location = hidden.lock_rotation = hidden.lock_scale = (True,) * 3
-            hidden.lock_ik_x = hidden.lock_ik_y = hidden.lock_ik_z = True
-        _hold_together(armature, plans[index[name]])
-    for name in ("lumbar_body", "thorax", "head"):
+    for name in _SPINE:
         j = index[name]
         length = abs(joints[j, 1] - joints[PARENTS[j], 1])
         for axis in range(3):
@@ -180,7 +182,7 @@ def _add_displacements(armature: bpy.types.Object, plans: list[BonePlan], joints
             _drive_location(armature, plans[j], axis, expression)
     quarter = np.linalg.norm(joints[index["scapula_l"]] - joints[index["scapula_r"]]) / 4
     half_height = np.linalg.norm(joints[index["thorax"]] - joints[index["lumbar_body"]]) / 2
-    for name, side, mirror in (("scapula_r", -1.0, 1.0), ("scapula_l", 1.0, -1.0)):
+    for name, side, mirror in zip(_SCAPULAE, (-1.0, 1.0), (1.0, -1.0), strict=True):
         plan = plans[index[name]]
         for axis in range(3):
             x, y, z = plan.frame[:, axis] * [side * quarter, -half_height, quarter]

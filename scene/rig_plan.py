@@ -14,7 +14,7 @@ import numpy as np
 from ..core.anatomy.joints import CHILD, JOINT_INDEX, JOINTS, PARENTS, pose_slice
 from ..core.anatomy.limits import MIRROR_SIGNS
 
-# Hidden bones that move others have this before their name.
+# Hidden bones that move others, or tell them how far they go, have this before their name.
 MECHANISM = "MCH-"
 # Where the bone of a joint points when it has no child to point at, in its bone frame, and its length in metres.
 _LEAF_DIRECTION = {"toes": ((1.0, 0.0, 0.0), 0.06), "head": ((0.0, 1.0, 0.0), 0.15), "hand": ((0.0, -1.0, 0.0), 0.10)}

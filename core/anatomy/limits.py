@@ -17,10 +17,11 @@ three together stay under 270 degrees, beyond which Blender reads a rotation as 
 
 A neck bent all the way forward turns by 44 degrees, not by 80: what is left is that of the first two vertebrae (Hall and
 Robinson 2004). So the three angles of a joint of the spine share what they have, those of a scapula, which only glides
-where ribs are, and those of a shoulder, whose arm turns less about itself the higher it is raised (Chang et al.,
-Quantification of Shoulder Joint Passive Rotation Range of Motion in Vivo, J Med Biol Eng): `COUPLED`. Each as a share of
-its own limit, the root of the sum of their squares is at most `TOGETHER`. Alone an angle reaches its limit; beside one
-that is there, another reaches 0.55 of its own. Trunk, scapula and shoulder take the neck's number.
+where ribs are, and those of a shoulder: a raised arm turns less about itself (inwards in most planes; Chang et al.,
+Quantification of Shoulder Joint Passive Rotation Range of Motion in Vivo, J Med Biol Eng). That one which hangs loses as
+much comes from the T pose as zero. `COUPLED`: each angle as a share of its own limit, the root of the sum of their squares
+is at most `TOGETHER`. Alone an angle reaches its limit; beside one that is there, another reaches 0.55 of its own. Trunk,
+scapula and shoulder take the neck's number.
 """
 
 import math
@@ -57,8 +58,8 @@ _RECOMMENDED = {
     "head_bending": (-49, 49),
     "head_extension": (-59, 59),
     "head_twist": (-80, 80),
-    "scapula_abduction_r": (-10, 12),
-    "scapula_elevation_r": (-12, 5),
+    "scapula_abduction_r": (-9, 11),
+    "scapula_elevation_r": (-11, 5),
     "scapula_upward_rot_r": (-12, 25),
     "shoulder_r_x": (-85, 115),
     "shoulder_r_y": (-59, 59),
@@ -153,7 +154,7 @@ def within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
 
 
 def coupled_within(q: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """(..., 5) which of the `COUPLED` joints keep limits (46, 2) in poses q (..., 46), each angle alone and all together."""
+    """(..., len(COUPLED)) which of these joints keep limits (46, 2) in poses q (..., 46), each angle alone and all together."""
     slices = [pose_slice(JOINT_INDEX[joint]) for joint in COUPLED]
     return np.stack(
         [

@@ -174,10 +174,11 @@ def test_angles_share_their_limits(context, body):
         ("scapula_r", (-36, -12, 5)),
         ("scapula_l", (3, -23, 12)),
         ("humerus_r", (114, -58, 94)),
+        ("humerus_l", (-117, 60, 92)),
     ],
 )
 def test_poses_beyond_what_angles_share_are_shown_as_they_are(context, body, joint, degrees):
-    """The first only beyond what they share, the others beyond their own limits, too."""
+    """Head and right shoulder only beyond what they share, the others beyond their own limits, too."""
     armature = add_body(context, body).armature
     q = np.zeros(len(POSE_NAMES))
     q[pose_slice(JOINT_NAMES.index(joint))] = np.radians(degrees)
@@ -343,6 +344,17 @@ def test_other_objects_are_no_rig(context):
     armature = bpy.data.objects.new("Armature", bpy.data.armatures.new("Armature"))
     assert not is_rig(armature)
     assert not is_rig(bpy.data.objects.new("Empty", None))
+
+
+@pytest.mark.parametrize("length", [3, 0])
+def test_ik_through_joints_that_share_limits_is_no_cycle(context, body, capfd, length):
+    armature = add_body(context, body).armature
+    target = bpy.data.objects.new("Target", None)
+    context.scene.collection.objects.link(target)
+    ik = armature.pose.bones["ulna_r"].constraints.new("IK")
+    ik.target, ik.chain_count = target, length
+    context.view_layer.update()
+    assert "cycle" not in "".join(capfd.readouterr()).lower()
 
 
 def test_ik_bends_the_knee_forward_only(context, body):

@@ -41,7 +41,7 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
 
     It stays inside the body's skin at rest, but for half a millimetre, or goes no farther out than it is.
 
-    body: has the bones' joints; its random poses and shapes are looked at
+    body: has the bones' joints; its harsh random poses and shapes are looked at
     given: metres by which it may be nearer to the ribs
     """
     poses, betas, _ = random_poses(body, POSES, SEED, harsh=True)

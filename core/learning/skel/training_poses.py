@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...anatomy.joints import POSE_INDEX
-from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, farther, uniform
+from ...anatomy.limits import MIRROR_PERMUTATION, MIRROR_SIGNS, farther, hold, uniform
 from ...bodies.skel import Skel
 from ...errors import OsteonError
 from ..report.sampling import limbs_apart
@@ -15,6 +15,7 @@ WHOLE = 0.75  # share of the other poses that are drawn from the whole of the li
 USUAL = 0.2
 HANGING = {"shoulder_r_x": (65, 12), "shoulder_r_y": (0, 20), "shoulder_r_z": (0, 20), "scapula_upward_rot_r": (-7, 3)}
 USUAL_SHARE = 0.3
+LIFTED = 0.02  # share by which arms hang less in each new draw: beside a stout child's trunk they cannot
 DRAWS = 500  # of twice as many poses as are wanted, before a body counts as one that has none
 
 
@@ -34,7 +35,7 @@ def training_poses(
     An `OsteonError` tells of a body in which limbs pass through it in nearly all poses.
     """
 
-    def drawn() -> np.ndarray:
+    def drawn(_: int) -> np.ndarray:
         share = np.minimum(np.sqrt(generator.uniform(0, 1 / (1 - whole), (2 * count, 1))), 1)
         q = uniform(body.limits, 2 * count, generator)
         if twice:
@@ -47,26 +48,26 @@ def training_poses(
 
 def usual_poses(body: Skel, beta: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     """(count, 46) angles of people of shape beta (10,) who stand or walk, arms hanging."""
-    low, high = body.limits.T
 
-    def drawn() -> np.ndarray:
+    def drawn(draw: int) -> np.ndarray:
         q = USUAL_SHARE * uniform(body.limits, 2 * count, generator)
+        down = max(1 - LIFTED * draw, 0)
         for name, (mean, spread) in HANGING.items():
             right = POSE_INDEX[name]
             for side in (right, MIRROR_PERMUTATION[right]):
-                angle = np.radians(generator.normal(mean, spread, len(q)))
+                angle = np.radians(generator.normal(down * mean, spread, len(q)))
                 q[:, side] = angle if side == right else MIRROR_SIGNS[side] * angle
-        return np.clip(q, low, high)
+        return hold(q, body.limits)
 
     return _possible(body, beta, count, drawn)
 
 
-def _possible(body: Skel, beta: np.ndarray, count: int, drawn: Callable[[], np.ndarray]) -> np.ndarray:
-    """(count, 46) those of drawn poses (B, 46) in which no limb passes through the body."""
+def _possible(body: Skel, beta: np.ndarray, count: int, drawn: Callable[[int], np.ndarray]) -> np.ndarray:
+    """(count, 46) those of drawn poses (B, 46) in which no limb passes through the body; `drawn` is told how often it was."""
     poses = np.empty((0, len(POSE_INDEX)))
-    for _ in range(DRAWS):
+    for draw in range(DRAWS):
         if len(poses) >= count:
             return poses[:count]
-        q = drawn()
+        q = drawn(draw)
         poses = np.concatenate([poses, q[limbs_apart(body, q, beta[None])]])
     raise OsteonError(f"In {DRAWS} draws of poses limbs pass through a body of betas {beta.round(2).tolist()}.")

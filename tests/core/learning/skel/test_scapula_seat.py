@@ -40,7 +40,7 @@ def trunk(monkeypatch):
 
     betas = np.random.default_rng(0).uniform(-2.5, 2.5, (SHAPES, 10))
     monkeypatch.setattr(scapula_seat, "POSES", SHAPES)
-    monkeypatch.setattr(scapula_seat, "random_poses", lambda *_, **__: (np.zeros((SHAPES, 46)), betas, None))
+    monkeypatch.setattr(scapula_seat, "random_poses", lambda *_, harsh: (np.zeros((SHAPES, 46)), betas, None))
     skin = trimesh.creation.box(bounds=[[-0.3, -0.1, -0.03], [0.1, 0.3, 0.1]]).subdivide_to_size(0.02)
     data = SimpleNamespace(skin_template=skin.vertices, shapedirs=np.zeros((len(skin.vertices), 3, 10)))
     body = SimpleNamespace(bone_part_names=names, part_motions=motions, data=data, faces=skin.faces)
