@@ -3,7 +3,7 @@
 The idea of Xia et al. 2025 (HSMR, section 3.3): fit a SKEL body to keypoints under the joint limits. Here it is one
 bounded least-squares problem per person: reprojection, robust against wrong landmarks; BlazePose's 3-D landmarks as a
 weak prior for depth; Gaussian priors on shape and on angles that landmarks hardly see. Limits are bounds, not
-penalties, so a result is never outside them.
+penalties, so no angle is ever outside its own; what angles of a joint share is not held.
 """
 
 from collections.abc import Callable, Sequence
