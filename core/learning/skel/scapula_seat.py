@@ -5,6 +5,8 @@ more than muscles do. The joint of shoulder and clavicle are near the axis and s
 """
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -26,7 +28,8 @@ GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
 LIMITS = 0.005, 0.015  # metres that it firmly stays within: muscle lies between, and it glides on it
 GIVEN = 0.003  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
-POSES, ROUNDS = 300, 15
+POSES, HARDEST, TURNS = 1200, 100, 2  # that are looked at; as many of the nearest and farthest it is turned for, twice
+ROUNDS = 15
 CLOSE = 1e-3  # share of the squares below which a round gains too little to go on
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
 OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
@@ -56,21 +59,45 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
     turn_resting = np.cross([0.0, 1.0, 0.0], bones.template[ids] - shoulder)
     there = moved(motions[:, 0], bones.at(betas, ids[costal]))
     turn = turn_resting[costal] @ motions[:, 0, :, :3].transpose(0, 2, 1)
-    skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas]
-    resting = bones.at(betas, ids)
 
-    def gaps(angles: np.ndarray) -> np.ndarray:
-        turned = there + angles[:, None, None] * turn
-        return np.array([-depth_within(cage, points).max() for cage, points in zip(cages, turned, strict=True)])
-
-    def depths(angles: np.ndarray) -> np.ndarray:
-        turned = resting + angles[:, None, None] * turn_resting
-        return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
+    def gaps(which: np.ndarray, angles: np.ndarray) -> np.ndarray:
+        turned = there[which] + angles[:, None, None] * turn[which]
+        return np.array([-depth_within(cages[k], points).max() for k, points in zip(which, turned, strict=True)])
 
     left = max(0.0, MOST - forwards(bones.points("scapula_r")))
     design = np.column_stack([np.ones(POSES), betas])
-    ridge = np.sqrt(POSES) * RIDGE * np.eye(design.shape[1])
-    least = np.minimum(depths(np.zeros(POSES)), OUT)
+    change = np.zeros(design.shape[1])
+    for _ in range(TURNS):
+        order = np.argsort(gaps(np.arange(POSES), design @ change))
+        hardest = np.r_[order[:HARDEST], order[-HARDEST:]]
+        skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas[hardest]]
+        resting = bones.at(betas[hardest], ids)
+
+        def depths(angles: np.ndarray, skins: list[Skin] = skins, resting: np.ndarray = resting) -> np.ndarray:
+            turned = resting + angles[:, None, None] * turn_resting
+            return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
+
+        change = _turn(partial(gaps, hardest), depths, design[hardest], change, left, given)
+    return _turned(bones, shoulder, change)
+
+
+def _turn(
+    gaps: Callable[[np.ndarray], np.ndarray],
+    depths: Callable[[np.ndarray], np.ndarray],
+    design: np.ndarray,
+    start: np.ndarray,
+    left: float,
+    given: float,
+) -> np.ndarray:
+    """Radians (11,) by which the scapula turns, of the mean body and per beta.
+
+    gaps, depths: metres off the ribs and under the skin (S,) once it has turned by angles (S,)
+    design: (S, 11) makes these angles of radians (11,)
+    start: where the search begins
+    left: radians by which the mean body's scapula may turn forwards
+    """
+    ridge = np.sqrt(len(design)) * RIDGE * np.eye(design.shape[1])
+    least = np.minimum(depths(np.zeros(len(design))), OUT)
 
     def beyond(gap: np.ndarray, depth: np.ndarray, turn: float) -> np.ndarray:
         return np.concatenate([LIMITS[0] - given - gap, gap - LIMITS[1] + given, least - depth, [turn - left]])
@@ -89,9 +116,7 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
         rows = np.concatenate([-gain, gain, -depth_gain, np.eye(len(change))[:1]])
         return np.concatenate([gain, ridge, FIRM * (beyond(gap, depth, change[0]) > 0)[:, None] * rows])
 
-    start = np.zeros(design.shape[1])
-    change = scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
-    return _turned(bones, shoulder, change)
+    return scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
 
 
 def forwards(scapula: np.ndarray) -> float:

@@ -40,6 +40,7 @@ def trunk(monkeypatch):
 
     betas = np.random.default_rng(0).uniform(-2.5, 2.5, (SHAPES, 10))
     monkeypatch.setattr(scapula_seat, "POSES", SHAPES)
+    monkeypatch.setattr(scapula_seat, "HARDEST", SHAPES // 2)
     monkeypatch.setattr(scapula_seat, "random_poses", lambda *_, harsh: (np.zeros((SHAPES, 46)), betas, None))
     skin = trimesh.creation.box(bounds=[[-0.3, -0.1, -0.03], [0.1, 0.3, 0.1]]).subdivide_to_size(0.02)
     data = SimpleNamespace(skin_template=skin.vertices, shapedirs=np.zeros((len(skin.vertices), 3, 10)))
@@ -106,6 +107,7 @@ def test_the_scapula_turns_forwards_no_more_than_in_life(trunk, monkeypatch):
 @pytest.mark.parametrize(("gap", "limits"), [(0.02, (0.0, 0.012)), (0.004, (0.007, 0.03))])
 def test_no_gap_is_beyond_the_limits(trunk, monkeypatch, gap, limits):
     bones, meshes, body = trunk
+    monkeypatch.setattr(scapula_seat, "HARDEST", SHAPES // 8)
     monkeypatch.setattr(scapula_seat, "GAP", gap)
     betas = np.zeros((5, 10))
     betas[:, 0] = np.linspace(-2, 2, 5)
