@@ -24,9 +24,9 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.0095  # metres between scapula and ribs, over all poses and shapes
-LIMITS = 0.005, 0.015  # metres that it firmly stays within: muscle lies between, and it glides on it
-GIVEN = 0.003  # metres that ribs give way to a scapula that is seated before they do
+GAP = 0.010  # metres between scapula and ribs, over all poses and shapes
+LIMITS = 0.006, 0.0155  # metres that it firmly stays within: muscle lies between, and it glides on it
+GIVEN = 0.0035  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, HARDEST, TURNS = 1200, 100, 2  # that are looked at; as many of the nearest and farthest it is turned for, twice
 ROUNDS = 15
