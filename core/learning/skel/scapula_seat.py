@@ -71,12 +71,7 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
         order = np.argsort(gaps(np.arange(POSES), design @ change))
         hardest = np.r_[order[:HARDEST], order[-HARDEST:]]
         skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas[hardest]]
-        resting = bones.at(betas[hardest], ids)
-
-        def depths(angles: np.ndarray, skins: list[Skin] = skins, resting: np.ndarray = resting) -> np.ndarray:
-            turned = resting + angles[:, None, None] * turn_resting
-            return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
-
+        depths = partial(_depths, skins, bones.at(betas[hardest], ids), turn_resting)
         change = _turn(partial(gaps, hardest), depths, design[hardest], change, left, given)
     return _turned(bones, shoulder, change)
 
@@ -117,6 +112,12 @@ def _turn(
         return np.concatenate([gain, ridge, FIRM * (beyond(gap, depth, change[0]) > 0)[:, None] * rows])
 
     return scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
+
+
+def _depths(skins: list[Skin], resting: np.ndarray, turn: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """(S,) metres of skin over scapulae (S, n, 3) that have turned by angles (S,), a radian of which is `turn` (n, 3)."""
+    turned = resting + angles[:, None, None] * turn
+    return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
 
 
 def forwards(scapula: np.ndarray) -> float:
