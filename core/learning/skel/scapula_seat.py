@@ -24,9 +24,9 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.010  # metres between scapula and ribs, over all poses and shapes
-LIMITS = 0.006, 0.0155  # metres that it firmly stays within: muscle lies between, and it glides on it
-GIVEN = 0.0035  # metres that ribs give way to a scapula that is seated before they do
+GAP = 0.011  # metres between scapula and ribs, over all poses and shapes
+USUAL = 0.005  # metres by which it may well be nearer or farther; what is off counts with the third power of its share of that
+GIVEN = 0.0045  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, HARDEST, TURNS = 1200, 100, 2  # that are looked at; as many of the nearest and farthest it is turned for, twice
 ROUNDS = 15
@@ -35,7 +35,7 @@ MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 
 OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
-FIRM = 30.0  # how much more than a millimetre of gap one beyond a limit counts
+FIRM = 30.0  # how much more a millimetre out of the skin, or a milliradian too far forwards, counts than one of gap
 SEED = 37
 
 
@@ -94,22 +94,23 @@ def _turn(
     ridge = np.sqrt(len(design)) * RIDGE * np.eye(design.shape[1])
     least = np.minimum(depths(np.zeros(len(design))), OUT)
 
-    def beyond(gap: np.ndarray, depth: np.ndarray, turn: float) -> np.ndarray:
-        return np.concatenate([LIMITS[0] - given - gap, gap - LIMITS[1] + given, least - depth, [turn - left]])
+    def beyond(depth: np.ndarray, turn: float) -> np.ndarray:
+        return np.append(least - depth, turn - left)
 
     def misses(change: np.ndarray) -> np.ndarray:
         angles = design @ change
         gap, depth = gaps(angles), depths(angles)
         log.info("scapula %.1f to %.1f mm off the ribs, %.1f out", gap.min() * 1e3, gap.max() * 1e3, -depth.min() * 1e3)
-        firm = FIRM * np.maximum(beyond(gap, depth, change[0]), 0)
-        return np.concatenate([gap - GAP + given, ridge @ change, firm])
+        off = (gap - GAP + given) / USUAL
+        return np.concatenate([USUAL * off**3, ridge @ change, FIRM * np.maximum(beyond(depth, change[0]), 0)])
 
     def slopes(change: np.ndarray) -> np.ndarray:
         angles = design @ change
         (gap, further), (depth, deeper) = ((f(angles), f(angles + STEP)) for f in (gaps, depths))
-        gain, depth_gain = ((further - gap) / STEP)[:, None] * design, ((deeper - depth) / STEP)[:, None] * design
-        rows = np.concatenate([-gain, gain, -depth_gain, np.eye(len(change))[:1]])
-        return np.concatenate([gain, ridge, FIRM * (beyond(gap, depth, change[0]) > 0)[:, None] * rows])
+        weight = 3 * ((gap - GAP + given) / USUAL) ** 2
+        gain = (weight * (further - gap) / STEP)[:, None] * design
+        rows = np.vstack([-((deeper - depth) / STEP)[:, None] * design, np.eye(len(change))[:1]])
+        return np.concatenate([gain, ridge, FIRM * (beyond(depth, change[0]) > 0)[:, None] * rows])
 
     return scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
 

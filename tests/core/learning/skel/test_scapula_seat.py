@@ -65,7 +65,7 @@ def test_the_scapula_is_as_far_from_the_ribs_in_all_shapes(trunk):
     after = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas)
     assert np.ptp(before) == pytest.approx(4 * PER_BETA)
     assert np.ptp(after) < 0.25 * np.ptp(before)
-    assert after.mean() == pytest.approx(scapula_seat.GAP, abs=1e-3)
+    assert after.mean() == pytest.approx(scapula_seat.GAP, abs=scapula_seat.USUAL / 2)
 
 
 def test_the_scapula_turns_about_the_shoulder(trunk):
@@ -83,7 +83,6 @@ def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
     """A gap that is too wide for the skin behind the scapula."""
     bones, meshes, body = trunk
     monkeypatch.setattr(scapula_seat, "GAP", 0.03)
-    monkeypatch.setattr(scapula_seat, "LIMITS", (0.0, 0.04))
     betas = np.zeros((1, 10))
     kept = scapula_seat.seated(bones, meshes, body, SHOULDER)
     monkeypatch.setattr(scapula_seat, "OUT", -1.0)
@@ -97,24 +96,21 @@ def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
 def test_the_scapula_turns_forwards_no_more_than_in_life(trunk, monkeypatch):
     bones, meshes, body = trunk
     monkeypatch.setattr(scapula_seat, "GAP", 0.03)
-    monkeypatch.setattr(scapula_seat, "LIMITS", (0.0, 0.04))
     for most in np.deg2rad([3.0, 0.0]):
         monkeypatch.setattr(scapula_seat, "MOST", most)
         found = scapula_seat.seated(bones, meshes, body, SHOULDER)
-        assert scapula_seat.forwards(found.points("scapula_r")) == pytest.approx(most, abs=2e-3)
+        assert scapula_seat.forwards(found.points("scapula_r")) == pytest.approx(most, abs=5e-3)
 
 
-@pytest.mark.parametrize(("gap", "limits"), [(0.02, (0.0, 0.012)), (0.004, (0.007, 0.03))])
-def test_no_gap_is_beyond_the_limits(trunk, monkeypatch, gap, limits):
+def test_the_hardest_shapes_are_chosen(trunk, monkeypatch):
+    """Two of forty shapes are far from all others, which are right already."""
     bones, meshes, body = trunk
-    monkeypatch.setattr(scapula_seat, "HARDEST", SHAPES // 8)
-    monkeypatch.setattr(scapula_seat, "GAP", gap)
-    betas = np.zeros((5, 10))
-    betas[:, 0] = np.linspace(-2, 2, 5)
-    found = {}
-    for at in ((-1.0, 1.0), limits):
-        monkeypatch.setattr(scapula_seat, "LIMITS", at)
-        found[at] = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas)
-    free = found[-1.0, 1.0]
-    assert free.min() < limits[0] - 1e-3 or free.max() > limits[1] + 1e-3
-    assert limits[0] - 5e-4 < found[limits].min() < found[limits].max() < limits[1] + 5e-4
+    betas = np.zeros((SHAPES, 10))
+    betas[[7, 30], 0] = -2.5, 2.5
+    monkeypatch.setattr(scapula_seat, "random_poses", lambda *_, harsh: (np.zeros((SHAPES, 46)), betas, None))
+    monkeypatch.setattr(scapula_seat, "GAP", gaps(bones, betas[:1])[0])
+    before = gaps(bones, betas[[7, 30]])
+    monkeypatch.setattr(scapula_seat, "HARDEST", 1)
+    found = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas[[7, 30]])
+    assert np.abs(before - scapula_seat.GAP).min() > 0.007
+    assert np.abs(found - scapula_seat.GAP).max() < 0.003
