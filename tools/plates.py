@@ -68,12 +68,12 @@ SQUAT: Angles = {
     "thorax_extension": -8,
     "head_extension": 38,
     "scapula_abduction_r": 11,
-    "scapula_upward_rot_r": 15,
+    "scapula_upward_rot_r": 13.5,
     "shoulder_r_x": -35,
     "shoulder_r_y": 59,
     "elbow_flexion_r": 12,
 }
-OVERHEAD: Angles = {"scapula_upward_rot_r": 22, "scapula_abduction_r": -7, "shoulder_r_x": -72}
+OVERHEAD: Angles = {"scapula_upward_rot_r": 20.5, "scapula_abduction_r": -7, "shoulder_r_x": -72}
 T_POSE: Angles = {}
 
 log = logging.getLogger("plates")
