@@ -15,8 +15,8 @@ BETA_BOUND = 2.5
 # How much more shapes vary that are driven outwards: few of ten components are near their ends in most bodies.
 WIDER = 1.25
 GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
-FIRM = ("head", "hand", "foot")  # these do not yield, and are thicker than their middle: thumbs, face
-FIRM_PERCENTILE = 95.0  # of the skin's distances from the axis, the radius of what is firm
+# What does not yield and is thicker than its middle: the percentile of the skin's distances from the axis that is its radius.
+FIRM = {"head": 98.0, "hand": 95.0, "foot": 95.0}  # the chin, the thumb's root, the heel
 ROUNDING = 1e-6  # metres by which capsules that touch may seem deeper in each other than in the T pose
 _SIDES = "rl"
 
@@ -141,7 +141,7 @@ def capsule_ends(body: Skel, out: SkelOutput, betas: np.ndarray) -> tuple[np.nda
 def resting_capsules(body: Skel, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of shapes betas (B, 10): radii (B, C) of the capsules, and how deep `PAIRS` (B, P) touch in the T pose, metres.
 
-    A radius is `GIVE` times the median distance of the skin from the axis; of what is firm, the 95th percentile.
+    A radius is `GIVE` times the median distance of the skin from the axis; of what is `FIRM`, a high percentile.
     """
     pose = torch.zeros(len(betas), len(POSE_INDEX), dtype=torch.float64)
     rest = body(pose, torch.as_tensor(betas))
@@ -155,8 +155,8 @@ def resting_capsules(body: Skel, betas: np.ndarray) -> tuple[np.ndarray, np.ndar
         if name.startswith("trunk"):  # a capsule on each side
             ids = ids[body.data.skin_template[ids, 0] * np.sign(starts[0, c, 0]) > 0]
         distance = _to_segment(skin[:, ids], starts[:, c, None], ends[:, c, None])
-        firm = name.removesuffix("_r").removesuffix("_l") in FIRM
-        radii[:, c] = np.percentile(distance, FIRM_PERCENTILE, 1) if firm else GIVE * np.median(distance, 1)
+        firm = FIRM.get(name.removesuffix("_r").removesuffix("_l"))
+        radii[:, c] = GIVE * np.median(distance, 1) if firm is None else np.percentile(distance, firm, 1)
     touching = [overlap(*capsules) for capsules in zip(starts, ends, radii, strict=True)]
     return radii, np.maximum(touching, 0)
 
