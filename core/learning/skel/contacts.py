@@ -11,6 +11,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from ...anatomy.joints import POSE_INDEX
+from ...anatomy.limits import hold
 from ...bodies.skel import Skel
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
@@ -48,6 +49,8 @@ UNDER = np.array([0, -0.8, -0.6])  # and the clavicle: down and backwards
 YIELDING = "rib"  # what gives way to scapula and clavicle, which have less flesh over them
 HANDED_ON = 0.75  # of what two ribs lack, that the lower one gives: the clavicle presses from above
 POSES, SHAPES = 180, 20  # that a round looks at
+BENT = 40  # poses besides, bent to the right: few random ones bring the costal arch to the iliac crest
+BENDING = [POSE_INDEX["lumbar_bending"], POSE_INDEX["thorax_bending"]]
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
 SPREAD = 0.006  # metres over which a bone gives way
@@ -328,10 +331,14 @@ def _hardest(lacks: np.ndarray) -> np.ndarray:
 
 
 def sampled_poses(body: Skel, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Angles (S, 46) and shapes (S, 10): random shapes in random poses, and others at rest."""
+    """Angles (S, 46) and shapes (S, 10): random shapes in random poses, some of them also bent, and others at rest."""
     poses, betas, _ = random_poses(body, POSES, seed, harsh=True)
-    return np.concatenate([poses, np.zeros((SHAPES, len(POSE_INDEX)))]), np.concatenate(
-        [betas, random_shapes(SHAPES, seed)]
+    bent_poses = poses[:BENT].copy()
+    shares = np.random.default_rng(seed).uniform(0.5, 1, (BENT, len(BENDING)))
+    bent_poses[:, BENDING] = shares * body.limits[BENDING, 1]
+    return (
+        np.concatenate([poses, hold(bent_poses, body.limits), np.zeros((SHAPES, len(POSE_INDEX)))]),
+        np.concatenate([betas, betas[:BENT], random_shapes(SHAPES, seed)]),
     )
 
 

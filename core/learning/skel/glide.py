@@ -17,14 +17,14 @@ from .bone_names import OPENSIM_TO_BODY
 from .bone_space import BoneSpace
 from .placement import Cage, end_of, vertebral_body
 
-# From the acromial end of the clavicle to the joint, as a share of stature: where the search begins.
-OFFSET = np.array([0.0325, -0.010, 0.030]) / 1.756
+# From the acromial end of the clavicle to the joint, as a share of stature: the middle of the blade, where the search begins.
+OFFSET = np.array([0.047, -0.037, 0.005]) / 1.756
 # Metres between scapula and the wall of ribs at which it stays while it glides: as near as at rest, but within these.
 GAP = 0.004, 0.010
 WINGING = 0.005  # metres by which the whole scapula may stand farther from the ribs than at rest
 NO_RIBS = 0.06  # metres, the gap of what is over no ribs
 STRETCH = 0.02  # of the clavicle, which counts as much as a millimetre of gap
-AXES_SPREAD, OFFSET_SPREAD = 0.30, 0.040  # radians and metres that count as much
+AXES_SPREAD, OFFSET_SPREAD = 0.30, 0.022  # radians and metres that count as much
 POSES, POINTS, EVALUATIONS = 150, 200, 400
 SEED = 3
 MILLIMETRE = 1e-3

@@ -130,8 +130,9 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
     bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
-    # Ribs have given way by turns; now the scapula turns once more, about the axes that it has.
-    bones = _seat(people, gender, shapes, _with_bones(people, shapes, found, bones), bones)
+    # Ribs have given way by turns: now the scapula's axes are found on what they are, and it turns once more.
+    found = _with_axes(shapes, _with_bones(people, shapes, found, bones), bones)
+    bones = _seat(people, gender, shapes, found, bones)
     found = _with_bones(people, shapes, found, bones)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
@@ -174,6 +175,13 @@ def _with_bones(people: People, shapes: Shapes, found: Learned, bones: BoneSpace
     placements, offsets = _placements(people, bones)
     path = patella.path(bones, found.regressor @ shapes.mean, found.frames, people.bones["femur_r"].faces)
     return replace(found, placements=placements, offsets=offsets, maps=bones.maps, patella_path=path)
+
+
+def _with_axes(shapes: Shapes, found: Learned, bones: BoneSpace) -> Learned:
+    """With the scapula's axes found anew on the bones, about the joint that it has."""
+    centres = found.regressor @ shapes.mean
+    axes, _ = glide(bones, centres[JOINT_INDEX["scapula_r"]])
+    return replace(found, default_pose=skeleton.default_pose(centres, found.frames, axes))
 
 
 def _bare(people: People, shapes: Shapes, bones: BoneSpace, regressor: scipy.sparse.csr_matrix) -> Learned:

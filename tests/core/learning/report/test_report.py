@@ -81,7 +81,9 @@ def test_capsules_end_where_the_bones_of_the_shape_do(body):
 
 
 def test_harsh_poses_bend_spines_and_shoulders_farther_and_have_rarer_shapes(body):
-    trunk = [i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula", "shoulder"))]
+    trunk = [
+        i for name, i in POSE_INDEX.items() if name.startswith(("lumbar", "thorax", "head", "scapula", "shoulder"))
+    ]
     usual, harsh = (sampling.random_poses(body, 60, 5, harsh=way) for way in (False, True))
     for poses, shapes, _ in (usual, harsh):
         assert within(poses, body.limits).all()

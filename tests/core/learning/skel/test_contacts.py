@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from osteon.core.anatomy.limits import within
+from osteon.core.bodies.load import load_body
 from osteon.core.learning.skel import contacts
 from osteon.core.learning.skel.bone_names import Bone
 from osteon.core.learning.skel.bone_space import BoneSpace
@@ -162,6 +164,16 @@ def test_a_pose_that_is_met_once_is_looked_at_again(monkeypatch):
     once, often = (apart(bones, meshes, body, rounds=rounds) for rounds in (1, 10))
     assert lack(bones) == pytest.approx(0.0035, abs=3e-4)  # each gives half of seven millimetres
     assert lack(often) < 0.0005 < lack(once)
+
+
+def test_trunks_are_also_bent_far_to_the_right():
+    body = load_body("open-male")
+    poses, betas = contacts.sampled_poses(body, 5)
+    assert len(poses) == len(betas) == contacts.POSES + contacts.BENT + contacts.SHAPES
+    assert within(poses, body.limits).all()
+    bent = poses[contacts.POSES :][: contacts.BENT, contacts.BENDING] / body.limits[contacts.BENDING, 1]
+    assert bent.min() >= 0.5
+    assert bent.max() > 0.9
 
 
 def rod_and_ball(monkeypatch, poses: int) -> tuple[BoneSpace, dict[str, Bone], SimpleNamespace]:
