@@ -38,10 +38,14 @@ def cases(ours: Skel, theirs: SKEL, batch: int) -> dict[str, tuple[Call, Call]]:
 
 
 def seconds(*calls: Call, repeats: int = REPEATS) -> list[float]:
-    """The shortest time of each call, the calls alternating: whatever else the machine does only adds to it."""
+    """The shortest time of each call, the calls alternating: whatever else the machine does only adds to it.
+
+    Each follows one of its own kind, so that none pays for what another left in the cache.
+    """
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(repeats):
         for kept, call in zip(times, calls, strict=True):
+            call()
             start = time.perf_counter()
             call()
             kept.append(time.perf_counter() - start)

@@ -23,6 +23,7 @@ from .followers import (
     patella_transforms,
 )
 from .skel_file import SkelData, has_clavicle_ends
+from .tensors import large_empty
 
 _FEMORA, _TIBIAE, _SCAPULAE = (
     [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
@@ -58,7 +59,7 @@ class Parts:
 
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
-        self.vertices = tensor(vertices).split(size.tolist())  # (n, 4) of each bone
+        self.vertices = [points.T.contiguous() for points in tensor(vertices).split(size.tolist())]  # (4, n) each
         in_order = (np.diff(order) == 1).all()
         self.places = None if in_order else index(np.argsort(order))
 
@@ -121,10 +122,16 @@ class Parts:
 
     def posed(self, transforms: Tensor, at_rest: Tensor) -> Tensor:
         """The vertices of all bones (B, Nk, 3)."""
-        whole = after(transforms, at_rest).permute(1, 0, 3, 2).contiguous()
-        batch = whole.shape[1]
-        if batch == 1:
-            whole = whole[:, 0]  # plain products take half the time of batched ones
-        bones = torch.cat([v @ m for v, m in zip(self.vertices, whole.unbind(0), strict=True)], -2)
-        bones = bones.reshape(batch, bones.shape[-2], 3)
+        batch, n = len(transforms), sum(points.shape[1] for points in self.vertices)
+        # One product a bone, of all bodies: coordinates in planes make its rows long.
+        moves = after(transforms, at_rest).permute(1, 0, 2, 3).flatten(1, 2)
+        products = list(zip(moves.unbind(0), self.vertices, strict=True))
+        if moves.requires_grad:
+            bones = torch.cat([move @ points for move, points in products], 1).view(batch, 3, n).mT.contiguous()
+        else:
+            planes = large_empty(moves, 3 * batch, n)
+            ends = planes.split([points.shape[1] for points in self.vertices], 1)
+            for (move, points), end in zip(products, ends, strict=True):
+                torch.matmul(move, points, out=end)
+            bones = large_empty(moves, batch, n, 3).copy_(planes.view(batch, 3, n).mT)
         return bones if self.places is None else bones[:, self.places]

@@ -21,7 +21,7 @@ from .parts import Parts
 from .rotations import align, cross_matrix
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
 from .skinning import RestingSkin, ancestors, blend, chain, chunks, skinning
-from .tensors import Constants, check_counts, check_rows
+from .tensors import Constants, check_counts, check_rows, large_empty
 
 N_POSE = len(POSE_NAMES)
 
@@ -291,7 +291,7 @@ class Skel:
         to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
         transforms = skinning(rotation, joints, rest.joints)
         moves = after(transforms[:, c.bone_carriers], to_rest[:, c.bone_frames])
-        bones = rotation.new_empty(len(rotation), c.bone_planes.shape[1], 3)
+        bones = large_empty(rotation, len(rotation), c.bone_planes.shape[1], 3)
         for some in chunks(len(rotation), rotation.device):
             move = iter(moves[some].unbind(1))
             for ids, shares in c.bone_groups:

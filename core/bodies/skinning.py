@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .rotations import Array
+from .tensors import large_empty
 
 # So many bodies are moved at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8
+_FEW = 16  # so few bodies' product with long rows, a CPU's threads share only when it is cut up
 
 
 def ancestors(parents: Sequence[int]) -> list[np.ndarray]:
@@ -79,13 +81,19 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
     batch, n_joints = transforms.shape[:2]
     rows = transforms.permute(0, 2, 3, 1).reshape(batch, 12, n_joints)
     planes = points.expand(batch, -1, -1)
-    moved = []
-    for some in chunks(batch, points.device):
+
+    def moved(some: slice) -> Tensor:
         blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
         of_x, of_y, of_z, shift = blended.unbind(2)
         x, y, z = planes[some].unsqueeze(1).unbind(2)
-        moved.append(shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT)
-    return torch.cat(moved)
+        return shift.addcmul(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT
+
+    if rows.requires_grad or planes.requires_grad:
+        return torch.cat([moved(some) for some in chunks(batch, points.device)])
+    skin = large_empty(points, batch, points.shape[2], 3)
+    for some in chunks(batch, points.device):
+        skin[some] = moved(some)
+    return skin
 
 
 def chunks(batch: int, device: torch.device) -> Iterator[slice]:
@@ -118,4 +126,7 @@ class RestingSkin:
         if features is not None and first:
             factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
         rows = self.rows[first : self.n_features + 1 + betas.shape[1]]
-        return (factors @ rows).unflatten(1, (3, -1))
+        if len(factors) > _FEW or torch.get_num_threads() == 1:
+            return (factors @ rows).unflatten(1, (3, -1))
+        planes = rows.unflatten(1, (3, -1)).transpose(0, 1)
+        return torch.bmm(factors.expand(3, -1, -1), planes).transpose(0, 1)

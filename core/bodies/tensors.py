@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,6 +35,17 @@ def check_counts(batch: int, **values: Tensor | None) -> None:
     for name, value in values.items():
         if value is not None and len(value) not in (1, batch):
             raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
+
+
+def large_empty(like: Tensor, *shape: int) -> Tensor:
+    """An uninitialised tensor of `like`'s precision and device.
+
+    On a CPU it lies in numpy's memory, which asks Linux for huge pages: hundreds of megabytes, written for the first time,
+    then take a quarter of the time.
+    """
+    if like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
+    return like.new_empty(shape)
 
 
 class Constants(Generic[T]):
