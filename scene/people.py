@@ -37,7 +37,7 @@ def add_people(
         torch.tensor(np.array([person[key] for person in people]), dtype=torch.float64)
         for key in ("pose", "betas", "trans")
     )
-    with torch.no_grad():
+    with torch.inference_mode():
         out = body(pose, betas, trans)
     floor = to_blender(out.skin.reshape(-1, 3).numpy())[:, 2].min()
     root = to_blender(out.joints[0, 0].numpy())

@@ -126,12 +126,12 @@ class Parts:
         # One product a bone, of all bodies: coordinates in planes make its rows long.
         moves = after(transforms, at_rest).permute(1, 0, 2, 3).flatten(1, 2)
         products = list(zip(moves.unbind(0), self.vertices, strict=True))
-        if moves.requires_grad:
-            bones = torch.cat([move @ points for move, points in products], 1).view(batch, 3, n).mT.contiguous()
-        else:
+        if torch.is_inference_mode_enabled():
             planes = large_empty(moves, 3 * batch, n)
             ends = planes.split([points.shape[1] for points in self.vertices], 1)
             for (move, points), end in zip(products, ends, strict=True):
                 torch.matmul(move, points, out=end)
             bones = large_empty(moves, batch, n, 3).copy_(planes.view(batch, 3, n).mT)
+        else:
+            bones = torch.cat([move @ points for move, points in products], 1).view(batch, 3, n).mT.contiguous()
         return bones if self.places is None else bones[:, self.places]

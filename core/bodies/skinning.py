@@ -86,9 +86,9 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
         blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
         of_x, of_y, of_z, shift = blended.unbind(2)
         x, y, z = planes[some].unsqueeze(1).unbind(2)
-        return shift.addcmul(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT
+        return shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT
 
-    if rows.requires_grad or planes.requires_grad:
+    if not torch.is_inference_mode_enabled():
         return torch.cat([moved(some) for some in chunks(batch, points.device)])
     skin = large_empty(points, batch, points.shape[2], 3)
     for some in chunks(batch, points.device):

@@ -64,7 +64,8 @@ def fit_smpl(
         report(READING + (1 - READING) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
         x = _fitted(points, seen.targets[frames], shape)
-        own = smpl(x[:, :N_POSE], shape, x[:, N_POSE:]).skin
+        with torch.inference_mode():
+            own = smpl(x[:, :N_POSE], shape, x[:, N_POSE:]).skin
         assert own is not None
         surface = np.asarray(surfaces[frames], np.float64) - seen.centre[frames]
         error[frames] = np.linalg.norm(own.numpy() - surface, axis=2)

@@ -155,6 +155,7 @@ def fit_skel(
     return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
 
 
+@torch.inference_mode()
 def _distance(
     skel: Skel, pose: Tensor, betas: Tensor, trans: Tensor, surfaces: Surfaces, frames: np.ndarray, centre: np.ndarray
 ) -> np.ndarray:

@@ -29,6 +29,7 @@ class _Skin:
         self.body, self.motion = body, motion
         self.shape = len(motion), body.n_skin, 3
 
+    @torch.inference_mode()
     def __getitem__(self, frames: np.ndarray) -> np.ndarray:
         motion = self.motion
         betas = motion.betas[None] if motion.betas.ndim == 1 else motion.betas[frames]

@@ -248,6 +248,32 @@ def test_batches_precisions_and_one_shape_agree(body):
     assert body(q[:0], betas[:0], bones=True).bones.shape == (0, body.n_bones, 3)
 
 
+@pytest.mark.parametrize("batch", [1, 20])
+def test_without_derivatives_the_body_is_the_same(body, batch):
+    q, betas, trans = sample(batch)
+    usual = body(q, betas, trans, bones=True)
+    with torch.inference_mode():
+        fast = body(q, betas, trans, bones=True)
+    for points, same in ((fast.skin, usual.skin), (fast.bones, usual.bones)):
+        assert points.is_contiguous()
+        assert points.dtype == same.dtype
+        assert (points - same).abs().max() < 1e-12
+
+
+def test_forward_differentiation_of_many_at_once(body):
+    q, betas, trans = sample(2)
+    basis = torch.eye(46, dtype=torch.float64)[[6, 9, 28]]
+
+    def bones(q):
+        return body(q, betas, trans, bones=True).bones[:, ::100]
+
+    along = torch.func.vmap(lambda way: torch.func.jvp(bones, (q,), (way.expand_as(q),))[1])(basis)
+    step = 1e-6
+    for way, derivative in zip(basis, along, strict=True):
+        ends = [bones(q + sign * step * way) for sign in (1, -1)]
+        assert (derivative - (ends[0] - ends[1]) / (2 * step)).abs().max() < 1e-7
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.5])
 def test_gradients_equal_finite_differences(body, spread):
     generator = torch.Generator().manual_seed(1)
