@@ -48,8 +48,8 @@ COSTAL = SCAPULAR_AXES[:, 2]  # where the right scapula looks at the ribs
 UNDER = np.array([0, -0.8, -0.6])  # and the clavicle: down and backwards
 YIELDING = "rib"  # what gives way to scapula and clavicle, which have less flesh over them
 HANDED_ON = 0.75  # of what two ribs lack, that the lower one gives: the clavicle presses from above
-POSES, SHAPES = 180, 20  # that a round looks at
-BENT = 40  # poses besides, bent to the right: few random ones bring the costal arch to the iliac crest
+POSES, SHAPES = 180, 60  # that a round looks at
+BENT = 60  # poses besides, bent to the right: few random ones bring the costal arch to the iliac crest
 BENDING = [POSE_INDEX["lumbar_bending"], POSE_INDEX["thorax_bending"]]
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
@@ -338,7 +338,7 @@ def sampled_poses(body: Skel, seed: int) -> tuple[np.ndarray, np.ndarray]:
     bent_poses[:, BENDING] = shares * body.limits[BENDING, 1]
     return (
         np.concatenate([poses, hold(bent_poses, body.limits), np.zeros((SHAPES, len(POSE_INDEX)))]),
-        np.concatenate([betas, betas[:BENT], random_shapes(SHAPES, seed)]),
+        np.concatenate([betas, betas[:BENT], random_shapes(SHAPES, seed, WIDER)]),
     )
 
 

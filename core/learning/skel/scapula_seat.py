@@ -24,7 +24,7 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.011  # metres between scapula and ribs, over all poses and shapes
+GAP = 0.0105  # metres between scapula and ribs, over all poses and shapes
 USUAL = 0.005  # metres by which it may well be nearer or farther; what is off counts with the third power of its share of that
 GIVEN = 0.0045  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
