@@ -8,6 +8,7 @@ import torch
 from osteon.core.bodies.load import OPEN_SMPL, load_body
 from osteon.core.bodies.smpl_joints import JOINT_NAMES, PARENTS
 from osteon.core.fitting.surface import fit_skel
+from scipy.interpolate import PchipInterpolator
 
 
 @pytest.mark.parametrize("name", OPEN_SMPL)
@@ -64,6 +65,28 @@ MOTIONS = {
         }
     ),
 }  # fmt: skip
+REACHES = {  # radians either way that a joint is turned by at random; knees and elbows bend one way
+    "pelvis": (1.2, 1.2, 1.2), "hip": (0.7, 0.3, 0.3), "spine": (0.2, 0.2, 0.2), "neck": (0.2, 0.2, 0.2),
+    "collar": (0.15, 0.15, 0.15), "shoulder": (0.5, 0.8, 0.8), "wrist": (0.3, 0.3, 0.3), "ankle": (0.3, 0.3, 0.3),
+}  # fmt: skip
+
+
+def random_motion(stops: int = 4) -> torch.Tensor:
+    """(40, 72) poses that go through random ones."""
+    rng = np.random.default_rng(3)
+    poses = np.zeros((stops, 24, 3))
+    for k, joint in enumerate(JOINT_NAMES):
+        side, _, name = joint.rpartition("_")
+        if name in ("knee", "elbow"):
+            bent = rng.uniform(0, 1.8, stops)
+            poses[:, k] = bent[:, None] * ([1, 0, 0] if name == "knee" else [0, -1 if side == "left" else 1, 0])
+        else:
+            poses[:, k] = rng.uniform(-1, 1, (stops, 3)) * REACHES.get(name.rstrip("123"), 0)
+    poses = PchipInterpolator(np.arange(stops), poses)(np.linspace(0, stops - 1, 40))
+    return torch.as_tensor(poses.reshape(40, 72))
+
+
+MOTIONS["random"] = random_motion()
 
 
 @pytest.mark.parametrize("name", MOTIONS)
