@@ -12,7 +12,7 @@ from osteon.core import load_body
 from osteon.core.bodies.skel import Skel
 
 REPEATS = 9
-
+WARM = 0.02
 
 Call = Callable[[], torch.Tensor]
 
@@ -40,12 +40,16 @@ def cases(ours: Skel, theirs: SKEL, batch: int) -> dict[str, tuple[Call, Call]]:
 def seconds(*calls: Call, repeats: int = REPEATS) -> list[float]:
     """The shortest time of each call, the calls alternating: whatever else the machine does only adds to it.
 
-    Each follows one of its own kind, so that none pays for what another left in the cache.
+    Each follows WARM seconds of its own kind, so that none pays for what another left in the cache: after one call of a
+    single body, half of it is still the other's.
     """
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(repeats):
         for kept, call in zip(times, calls, strict=True):
+            warm = time.perf_counter() + WARM
             call()
+            while time.perf_counter() < warm:
+                call()
             start = time.perf_counter()
             call()
             kept.append(time.perf_counter() - start)
