@@ -5,7 +5,7 @@ The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -291,13 +291,11 @@ class Skel:
         to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
         transforms = skinning(rotation, joints, rest.joints)
         moves = after(transforms[:, c.bone_carriers], to_rest[:, c.bone_frames])
-        bones = large_empty(rotation, len(rotation), c.bone_planes.shape[1], 3)
+        carried = [move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)]
+        bones = large_empty(rotation, len(rotation), c.n_bones, 3)
         for some in chunks(len(rotation), rotation.device):
-            move = iter(moves[some].unbind(1))
-            for ids, shares in c.bone_groups:
-                points = c.bone_planes[:, ids]
-                moved = [next(move) @ points if share is None else next(move) @ points * share for share in shares]
-                bones[some, ids] = reduce(torch.add, moved).mT
+            for move, group in zip(carried, c.bone_groups, strict=True):
+                bones[some, group.vertices] = (move[some] @ group.points).mT
         return bones
 
     @cached_property
@@ -369,12 +367,11 @@ class _Constants:
         self.parts = None if data.part_shapedirs is None else Parts(data, tensor, index)
         if self.parts is not None:
             return
-        # In planes of x, y, z and 1: a processor handles long rows best.
-        self.bone_planes = tensor(np.column_stack([data.bone_template, np.ones(len(data.bone_labels))]).T)
-        shared = list(_bone_groups(data, tensor, index))
-        self.bone_groups = [(group.vertices, group.shares) for group in shared]
-        self.bone_frames = index([group.joint for group in shared for _ in group.carriers])
-        self.bone_carriers = index([carrier for group in shared for carrier in group.carriers])
+        self.n_bones = len(data.bone_labels)
+        self.bone_groups = list(_bone_groups(data, tensor, index))
+        self.bone_carrier_counts = [len(group.carriers) for group in self.bone_groups]
+        self.bone_carriers = index([carrier for group in self.bone_groups for carrier in group.carriers])
+        self.bone_frames = index([group.joint for group in self.bone_groups for _ in group.carriers])
 
 
 class _BoneGroup(NamedTuple):
@@ -383,7 +380,7 @@ class _BoneGroup(NamedTuple):
     joint: int
     vertices: Tensor | slice
     carriers: list[int]
-    shares: list[Tensor | None]  # of each carrier, (n,), None where it is all
+    points: Tensor  # (4 C, n): under each other, each carrier's share of x, y, z and 1; a processor likes long rows
 
 
 def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[..., Tensor]) -> Iterator[_BoneGroup]:
@@ -391,18 +388,19 @@ def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[
     weights, labels = data.bone_weights.tocsr(), data.bone_labels
     own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
     alone = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)
+    points = np.column_stack([data.bone_template, np.ones(len(labels))]).T
 
     def places(ids: np.ndarray) -> Tensor | slice:
         """Vertices that follow each other as a slice, which needs no copy."""
         return slice(ids[0], ids[-1] + 1) if ids[-1] - ids[0] == len(ids) - 1 else index(ids)
 
     for joint in range(N_JOINTS):
-        if len(ids := np.flatnonzero((labels == joint) & alone)):
-            yield _BoneGroup(joint, places(ids), [joint], [None])
-        if len(ids := np.flatnonzero((labels == joint) & ~alone)):
-            shares = weights[ids].toarray().T
-            carriers = np.flatnonzero(shares.any(1)).tolist()
-            yield _BoneGroup(joint, places(ids), carriers, [tensor(shares[k]) for k in carriers])
+        for ids in np.flatnonzero((labels == joint) & alone), np.flatnonzero((labels == joint) & ~alone):
+            if len(ids):
+                shares = weights[ids].toarray().T
+                carriers = np.flatnonzero(shares.any(1))
+                shared = (shares[carriers, None] * points[:, ids]).reshape(-1, len(ids))
+                yield _BoneGroup(joint, places(ids), carriers.tolist(), tensor(shared))
 
 
 def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:

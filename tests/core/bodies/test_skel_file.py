@@ -72,7 +72,7 @@ def test_duplicated_bone_vertices_are_stored_once(model):
     assert np.array_equal(corners, plain.bone_template[plain.bone_faces])
     pose = torch.full((1, 46), 0.3)
     ours = Skel(merged)(pose, bones=True).bones[:, merged.bone_faces]
-    assert torch.equal(ours, Skel(plain)(pose, bones=True).bones[:, plain.bone_faces])
+    assert (ours - Skel(plain)(pose, bones=True).bones[:, plain.bone_faces]).abs().max() < 1e-6
 
 
 def test_old_files_with_dense_matrices_load(model):
