@@ -25,7 +25,7 @@ _FLESH = "of the skin as MakeHuman shapes it: wider than soldiers of the same st
 _GIRDLE = "the T pose raises the shoulder girdle; ANSUR II measures hanging arms"
 RANGE_SLACK = 0.5  # percent beyond a range that are not worth a mark
 REASONS: dict[str, Reason] = {
-    "mass": Reason("soldiers are muscular and heavy: BMI 27.7 and 25.5", -20, 10),
+    "mass": Reason("soldiers are muscular and heavy: BMI 27.7 and 25.5", -20, 0),
     "acromial height": Reason(_GIRDLE, 0, 4),
     "biacromial breadth": Reason(f"{_GIRDLE}, which moves the acromia inwards", -12, 2),
     "acromion-radiale length": Reason(f"put together as for a hanging arm; {_ARM}", -12, 8),
@@ -33,7 +33,8 @@ REASONS: dict[str, Reason] = {
     "forearm": Reason(_ARM, -14, 0),
     "upper arm": Reason(_ARM, -12, 0),
     "hand": Reason(
-        "of de Leva's hands, wrist to knuckle, women's are 0.045 of stature and men's 0.050; ANSUR II's are alike",
+        "hand length (ANSUR II) and metacarpals (Buryanov and Kotiuk) agree; of de Leva's hands, wrist to knuckle, women's are "
+        "0.045 of stature and men's 0.050",
         0,
         26,
     ),
@@ -54,12 +55,14 @@ REASONS: dict[str, Reason] = {
     "hip breadth": Reason(_FLESH, 0, 15),
     "head breadth": Reason("MakeHuman's heads are narrow; the skull has the scalp's usual depth", -9, 0),
     "tibia": Reason("with malleolus and eminence; the shank, joint to joint, and tibiale agree", 0, 12),
-    "fibula": Reason("as the tibia", 0, 12),
+    "fibula": Reason("as the tibia: the shank, joint to joint, agrees", 0, 12),
     "span": Reason("ANSUR II's subjects stretch; the hand's natural curl costs one to two centimetres", -4, 2),
     "sitting height": Reason("vertex to the bone of the ischium; a seat presses 1 to 2 cm of flesh below it", -4, 1),
     "mid-patella height": Reason("of the bone; the skin point is the middle of what can be palpated", -3, 3),
     "bicristal breadth": Reason("between the bones; callipers keep some flesh between them", -8, 6),
-    "chest breadth": Reason("raised arms bring their muscles beside the chest, most of all men's", 0, 25),
+    "chest breadth": Reason(
+        "MakeHuman's chests are broad, most of all men's; the raised arms' muscles beside it add 1 to 4 %", 0, 25
+    ),
     "chest depth": Reason("raised arms lift the chest", -4, 10),
     "thigh": Reason(
         "women: de Leva's thigh is short since its hip centre lies low; see trochanterion to epicondyle", -5, 20
@@ -72,7 +75,10 @@ _ONLY_WOMEN = ("thigh", "lateral malleolus height")
 
 
 class Row(NamedTuple):
-    """One measure of a body: what it has and what is published for a body like it."""
+    """One measure of a body: what it has and what is published for a body like it.
+
+    Marks and reasons are those of the mean body and of the mean of the random ones, each.
+    """
 
     measure: str
     unit: str
@@ -147,8 +153,12 @@ def _row(
     percent, deviations = deviation(ours, expected)
     spread = [deviation(other[measure], expect(measure, gender, other)) for other in others]
     off = np.array([p if d is None else d for p, d in spread])
+    judged = [(percent, deviations)]
+    if spread:
+        percents, in_sd = zip(*spread, strict=True)
+        judged.append((float(np.mean(percents)), None if in_sd[0] is None else float(np.mean(in_sd))))
     population = published.ansur_mean(measure, gender) if adult and measure in published.ANSUR_II else None
-    text = reason(measure, gender, percent)
+    text = reason(measure, gender, [percent for percent, _ in judged]) if adult else ""
     return Row(
         measure,
         unit,
@@ -164,7 +174,7 @@ def _row(
         float(off.mean()) if len(off) else None,
         float(off[np.argmax(np.abs(off))]) if len(off) else None,
         text,
-        bool(not text and (abs(percent) > PERCENT or abs(deviations or 0) > DEVIATIONS)),
+        not text and any(beyond(*one) for one in judged),
     )
 
 
@@ -186,7 +196,9 @@ def _range_row(
         return 100 * (min(value - low, 0) / low + max(value - high, 0) / high)
 
     spread = np.array([off(other[measure]) for other in others])
-    text = reason(measure, gender, off(ours)) if abs(off(ours)) > RANGE_SLACK else ""
+    judged = [off(ours), *([float(spread.mean())] if len(spread) else [])]
+    out = max(map(abs, judged)) > RANGE_SLACK
+    text = reason(measure, gender, judged) if out else ""
     return Row(
         measure,
         "",
@@ -202,7 +214,7 @@ def _range_row(
         float(spread.mean()) if len(spread) else None,
         float(spread[np.argmax(np.abs(spread))]) if len(spread) else None,
         text,
-        bool(not text and abs(off(ours)) > RANGE_SLACK),
+        out and not text,
     )
 
 
@@ -233,9 +245,14 @@ def deviation(ours: float, expected: Expected) -> tuple[float, float | None]:
     return 100 * (ours / expected.value - 1), sd
 
 
-def reason(measure: str, gender: str, percent: float) -> str:
-    """Why this deviation is no fault, or "" when no known cause explains so much."""
+def beyond(percent: float, deviations: float | None) -> bool:
+    """Whether a dimension is farther off than is wanted."""
+    return abs(percent) > PERCENT or abs(deviations or 0) > DEVIATIONS
+
+
+def reason(measure: str, gender: str, percents: Sequence[float]) -> str:
+    """Why deviations of so many percent are no fault, or "" when no known cause explains so much."""
     known = REASONS.get(measure)
     if known is None or (measure in _ONLY_WOMEN and gender == "male"):
         return ""
-    return known.text if known.low <= percent <= known.high else ""
+    return known.text if all(known.low <= percent <= known.high for percent in percents) else ""

@@ -1,9 +1,12 @@
-"""Bones against bones: how deep those that share no joint enter each other, and how far the scapulae glide from the ribs."""
+"""Bones against bones: how deep those that share no joint enter each other, how far those that do are from each other, and how
+far the scapulae glide from the ribs.
+"""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
 from ...bodies.skel import Skel
 from ..inside import Skin
@@ -13,6 +16,8 @@ FACING = 0.6  # cosine of the angle between the costal surface and the way to th
 TOLERANCE = 1.0  # mm that bones may enter each other: what their cartilage and coarse meshes account for
 SCAPULAR_GAP = 1.0, 20.0  # mm; serratus anterior and subscapularis lie between scapula and ribs
 CAGE = range(2, 9)  # the ribs over which the scapula glides
+JOINT_SPACE = 10.0  # mm between bones that share a joint: cartilage has 2 to 6, discs of the spine up to 12
+BESIDE_NEAREST = 0.01  # metres beyond the nearest vertices, within which two surfaces may be nearest
 
 
 class Parts(NamedTuple):
@@ -75,6 +80,31 @@ def intersections(parts: Parts, bones: np.ndarray) -> list[Intersection]:
             pair = min(k, o), max(k, o)
             deepest[pair] = max(deepest.get(pair, 0.0), float(depth[owner == o].max()))
     return [Intersection(parts.names[a], parts.names[b], 1000 * depth) for (a, b), depth in deepest.items()]
+
+
+def joint_spaces(parts: Parts, bones: np.ndarray) -> dict[tuple[str, str], float]:
+    """How far bones that share a joint are from each other, mm, of the right side and the midline at rest.
+
+    A rib's head lies between two vertebrae: of these the nearer one counts.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for joined in sorted(map(sorted, articulations(parts.names))):
+        if any(name.endswith("_l") for name in joined):
+            continue
+        points = [bones[parts.ids[parts.names.index(name)]] for name in joined]
+        distance = min(_distance(parts, joined, points), _distance(parts, joined[::-1], points[::-1]))
+        one, other = joined
+        if one.startswith("rib") and other.startswith("vertebra"):
+            other = "vertebra"
+        found[one, other] = min(1000 * distance, found.get((one, other), np.inf))
+    return found
+
+
+def _distance(parts: Parts, names: Sequence[str], points: Sequence[np.ndarray]) -> float:
+    """Metres from the second bone's vertices to the first one's surface."""
+    apart = cKDTree(points[0]).query(points[1])[0]
+    near = points[1][apart <= apart.min() + BESIDE_NEAREST]
+    return float(np.abs(Skin(points[0], parts.faces[parts.names.index(names[0])]).depth(near)).min())
 
 
 def depth_within(solid: Skin, points: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ class Observation(NamedTuple):
     depths: dict[str, list[float]]  # of the sites under the skin
     intersections: list[contact.Intersection]  # of bones, posed or measured
     gaps: dict[str, tuple[float, float]]  # between scapula and ribs, posed or measured
+    joint_spaces: dict[tuple[str, str], float]  # between bones that share a joint, measured
     misses: dict[str, float]  # joint centres, at rest
     dimensions: dict[str, float]
     harrington: dict[str, float]
@@ -62,6 +63,7 @@ def observe(case: Case) -> Observation:
         soft_tissue.depths(sites, skin, bones, at_rest),
         contact.intersections(parts, bones) if touching else [],
         contact.scapular_gaps(parts, bones) if touching else {},
+        contact.joint_spaces(parts, bones) if case.measured else {},
         centres.misses(body, bones, joints) if at_rest else {},
         anthropometry.measure(body, sites, skin, bones, joints) if case.measured else {},
         anthropometry.hip_from_harrington(sites, bones, joints) if case.measured else {},

@@ -63,6 +63,7 @@ def body_report(
         },
         "soft_tissue": _soft_tissue(at_rest, posed),
         "bone_contact": _contacts(mean, posed),
+        "joint_spaces": _joint_spaces([mean, *at_rest]),
         "scapula": _scapulae([mean, *at_rest], posed),
         "joint_centres": _centres([mean, *at_rest]),
         "bone_growth": growth_report(body, shapes),
@@ -165,6 +166,22 @@ def _contacts(mean: Observation, posed: Sequence[Observation]) -> dict[str, Any]
         "tolerance": contact.TOLERANCE,
         "pairs": pairs,
     }
+
+
+def _joint_spaces(seen: Sequence[Observation]) -> list[dict[str, Any]]:
+    """Section 3: how far bones that share a joint are from each other, mm, widest first; of the bodies that are measured."""
+    mean, *others = [one.joint_spaces for one in seen if one.joint_spaces]
+    widest = {pair: max(space, *(other[pair] for other in others)) for pair, space in mean.items()}
+    return [
+        {
+            "one": pair[0],
+            "other": pair[1],
+            "mean_body": mean[pair],
+            "widest": most,
+            "marked": most > contact.JOINT_SPACE,
+        }
+        for pair, most in sorted(widest.items(), key=lambda item: -item[1])
+    ]
 
 
 def _scapulae(at_rest: Sequence[Observation], posed: Sequence[Observation]) -> list[dict[str, Any]]:

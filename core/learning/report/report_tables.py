@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from . import comparison, soft_tissue
+from . import comparison, contact, soft_tissue
 from .bone_growth import times
 from .tables import Table, number, signed
 
-LISTED_PAIRS = 15
+LISTED_PAIRS, LISTED_JOINTS = 15, 15
 
 
 def tables(report: dict[str, Any]) -> list[Table]:
@@ -15,6 +15,7 @@ def tables(report: dict[str, Any]) -> list[Table]:
         _inside_table(report),
         _depth_table(report),
         _contact_table(report),
+        _joint_space_table(report),
         _scapula_table(report),
         _centres_table(report),
         *_growth_tables(report),
@@ -109,6 +110,27 @@ def _contact_table(report: dict[str, Any]) -> Table:
     )
     columns = ("bones", "mean body at rest, mm", "worst pose, mm", "in poses", "mark")
     return Table(f"{report['body']}: bones against bones", columns, rows, notes)
+
+
+def _joint_space_table(report: dict[str, Any]) -> Table:
+    part = report["joint_spaces"]
+    rows = [
+        [
+            f"{row['one']} and {row['other']}",
+            number(row["mean_body"]),
+            number(row["widest"]),
+            "!" if row["marked"] else "",
+        ]
+        for row in part[:LISTED_JOINTS]
+    ]
+    space = contact.JOINT_SPACE
+    notes = (
+        f"How far from each other bones are that share a joint, in the mean body and the random ones that are measured. Of "
+        f"{len(part)} joints of the right side and the midline {sum(row['marked'] for row in part)} are wider than "
+        f"{space:g} mm in one of them; cartilage has 2 to 6, discs of the spine have up to 12. Listed are the widest.",
+    )
+    columns = ("bones", "mean body at rest, mm", "widest random body, mm", "mark")
+    return Table(f"{report['body']}: bones in their joints", columns, rows, notes)
 
 
 def _scapula_table(report: dict[str, Any]) -> Table:

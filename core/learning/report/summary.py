@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .bone_growth import UNEQUAL, times
-from .comparison import DEVIATIONS, PERCENT
+from .comparison import DEVIATIONS, PERCENT, beyond
+from .contact import JOINT_SPACE
 from .published import HIP_TOLERANCE
 from .tables import Table, number, signed
 
@@ -29,6 +30,11 @@ def _figures(report: Report) -> list[tuple[str, str, Callable[[Report], str]]]:
         ("their furthest out, in the mean pose and the worst", f"{OUTSIDE_POSED:g} mm", _outside_posed),
         ("bones that share no joint enter each other, in the mean pose and the worst", f"{ENTERING:g} mm", _entering),
         (f"pairs of bones that do so by more than {ENTERING:g} mm in any of the poses", "0", _pairs),
+        (
+            f"joints whose bones are more than {JOINT_SPACE:g} mm apart in any of the measured bodies; the widest",
+            "",
+            _joint_spaces,
+        ),
         (f"scapula off the ribs at rest: within {low:g} to {high:g} mm; least, most", "all", lambda r: _gap(r, 0)),
         (f"scapula off the ribs posed: within {low:g} to {high:g} mm; least, most", "all", lambda r: _gap(r, 1)),
         ("joint centres against bones: hip and shoulder, worst", *_joints(report, ("hip", "shoulder"))),
@@ -61,6 +67,12 @@ def _entering(report: Report) -> str:
 
 def _pairs(report: Report) -> str:
     return str(sum(pair["worst"] > ENTERING for pair in report["bone_contact"]["pairs"]))
+
+
+def _joint_spaces(report: Report) -> str:
+    rows = report["joint_spaces"]
+    names = " and ".join(rows[0][end].removesuffix("_r").replace("_", " ") for end in ("one", "other"))
+    return f"{sum(row['marked'] for row in rows)}; {number(rows[0]['widest'])} mm ({names})"
 
 
 def _gap(report: Report, row: int) -> str:
@@ -97,4 +109,4 @@ def _beyond(row: Report) -> bool:
     """Whether a dimension is marked, or would be if there were no reason."""
     if row["low"] is not None:  # against a range, which alone needs a reason only where it is left
         return bool(row["marked"] or row["reason"])
-    return bool(row["marked"] or abs(row["percent"]) > PERCENT or abs(row["deviations"] or 0) > DEVIATIONS)
+    return bool(row["marked"]) or beyond(row["percent"], row["deviations"])

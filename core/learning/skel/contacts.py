@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from ...anatomy.joints import POSE_INDEX
 from ...anatomy.limits import hold
@@ -301,21 +302,28 @@ def bent(points: np.ndarray, moves: np.ndarray, held: np.ndarray) -> np.ndarray:
     asked = moves.any(1)
     if not asked.any():
         return moves
-    distance = np.linalg.norm(points[:, None] - points[asked | held], axis=2)
+    distance = cdist(points, points[asked | held])
     near = np.exp(-0.5 * (distance / ROD_SPREAD) ** 2)
     reached = near[:, asked[asked | held]].max(1)
     return (near @ moves[asked | held]) * (reached / near.sum(1))[:, None]
 
 
 def _rods(bones: BoneSpace) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The vertices of each rod, ids (n,), and which of them are held (n,): ends that meet another bone in a joint."""
+    """The vertices of the clavicle and of all ribs, ids (n,), and which of them are held (n,): ends that meet another bone in
+    a joint. Ribs bend as one sheet: one that gives way takes those beside it along.
+    """
     joined = articulations(bones.names)
-    for name in bones.names:
-        if name.startswith(RODS):
-            ids = bones.members(name)
-            others = [bones.points(other) for other in bones.names if frozenset((name, other)) in joined]
-            distance = cKDTree(np.concatenate(others)).query(bones.template[ids])[0] if others else np.inf
-            yield ids, np.broadcast_to(distance < END, len(ids))
+    for rod in RODS:
+        ids, held = [], []
+        for name in bones.names:
+            if name.startswith(rod):
+                own = bones.members(name)
+                others = [bones.points(other) for other in bones.names if frozenset((name, other)) in joined]
+                distance = cKDTree(np.concatenate(others)).query(bones.template[own])[0] if others else np.inf
+                ids.append(own)
+                held.append(np.broadcast_to(distance < END, len(own)))
+        if ids:
+            yield np.concatenate(ids), np.concatenate(held)
 
 
 def _hardest(lacks: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ TEMPLATE_EPICONDYLES = 0.0755
 TEMPLATE_PLATEAU = 0.068
 PATELLA = 0.0262  # its breadth, share of stature: 44.8 mm, of a thickness of 22.4 (Iranpour et al. 2008); the template's is 51
 # The template leaves more room in the knee and above the sacrum than cartilage and disc need; by so much they close.
-KNEE_GAP, SACRAL_GAP = 0.002, 0.008
+KNEE_GAP, SACRAL_GAP = 0.002, 0.012
 HEEL, HEEL_OFF = 0.05, 0.005  # metres that the heel reaches from the back of the foot, and that it gives sideways
 TOES = 0.85  # metatarsals and phalanges, across
 # The template's carpus is 0.44 of its third metacarpal long; people's 0.51 to 0.57 (Youm et al. 1978).

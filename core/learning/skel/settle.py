@@ -3,7 +3,7 @@
 Placing leaves some bone vertices through the skin of some bodies. Vertices that lie too shallow in one of many sampled shapes
 ask to be moved inwards, and two things answer by turns: the bone's maps, by least squares with as little motion of the whole
 bone as will do, and the mean body's bones, by a field smoothed over each bone's neighbourhood. Vertices that come too near to
-another bone ask in the same way.
+another bone ask in the same way. Ribs and clavicles go along with what they are attached to.
 """
 
 import logging
@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from ...bodies.skel_file import N_BETAS
 from ..inside import Skin
 from ..report.sampling import BETA_BOUND, WIDER
+from . import attachments
 from .bone_names import Bones
 from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
 from .contacts import Contacts, loudest
@@ -76,6 +77,8 @@ def settle(
         margin[part] = next((depth for stem, depth in DEPTHS.items() if name.startswith(stem)), MARGIN)
     margin = margin[bones.parts]
     strain = np.zeros((len(bones.names), 3, 3, 1 + N_BETAS))  # of the mean body and per beta, all that was added
+    before, attached = bones, attachments.attachments(bones)
+    held = held + attachments.places(bones, attached)
     for n, stage in enumerate(stages):
         betas = sampled_shapes(pool, SEED + n)
         worst, total, looks = np.zeros(len(betas)), np.zeros(len(betas)), []
@@ -97,8 +100,10 @@ def settle(
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
             bones, strain = _push_maps(bones, strain, work, betas, margin, contacts, held)
+            bones = attachments.kept(bones, before, attached)
         for _ in range(ROUNDS):
             bones = _push_template(bones, work, betas, margin, spread, contacts)
+            bones = attachments.kept(bones, before, attached)
     return bones
 
 

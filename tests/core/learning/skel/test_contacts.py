@@ -225,6 +225,27 @@ def test_a_clavicle_goes_no_farther_with_every_round(monkeypatch):
     assert np.abs(many - few)[middle].max() < 0.0005
 
 
+def test_a_rib_that_gives_way_takes_its_neighbours_along():
+    """The fourth of three ribs 22 mm apart is pressed in; their ends at the vertebrae stay."""
+    along = np.linspace(0, 0.2, 80)
+    ribs = [np.column_stack([-0.1 + 0 * along, 0.022 * k + 0 * along, along]) for k in range(3)]
+    balls = [trimesh.creation.icosphere(2, 0.009).vertices + rib[0] - [0, 0, 0.011] for rib in ribs]
+    names = tuple(f"{kind}{n:02d}{side}" for kind, side in (("rib_", "_r"), ("vertebra_t", "")) for n in (5, 4, 3))
+    parts = np.repeat(range(6), [len(points) for points in (*ribs, *balls)])
+    bones = BoneSpace(names, parts, np.concatenate([*ribs, *balls]), np.zeros((6, 3, 4, 10)))
+    ((ids, held),) = contacts._rods(bones)
+    assert set(parts[ids]) == {0, 1, 2}
+    assert bones.template[ids[held], 2].max() < 0.01
+    asked = np.zeros((len(ids), 3))
+    middle = np.abs(bones.template[ids, 2] - 0.1) < 0.02
+    asked[(parts[ids] == 1) & middle, 0] = 0.01
+    inwards = contacts.bent(bones.template[ids], asked, held)[:, 0]
+    pressed, beside = inwards[(parts[ids] == 1) & middle].min(), inwards[(parts[ids] != 1) & middle]
+    assert pressed > 0.0095
+    assert 0.3 * pressed < beside.min() < beside.max() < 0.8 * pressed
+    assert inwards[held].max() < 0.0005
+
+
 def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):
     lacks = np.zeros((50, 3))
     lacks[:40, 0] = np.linspace(0.010, 0.009, 40)
