@@ -40,10 +40,11 @@ def check_counts(batch: int, **values: Tensor | None) -> None:
 def large_empty(like: Tensor, *shape: int) -> Tensor:
     """An uninitialised tensor of `like`'s precision and device.
 
-    On a CPU it lies in numpy's memory, which asks Linux for huge pages: hundreds of megabytes, written for the first time,
-    then take a quarter of the time.
+    On a CPU in inference mode it lies in numpy's memory, which asks Linux for huge pages: hundreds of megabytes, written for
+    the first time, then take a quarter of the time. Elsewhere functorch may want to write batches into it.
     """
-    if like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64):
+    plain = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
+    if plain and torch.is_inference_mode_enabled():
         return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
     return like.new_empty(shape)
 

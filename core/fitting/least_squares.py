@@ -16,7 +16,7 @@ class Solution:
     # (B,) half the sum of squared residuals, or what a robust loss makes of them; of all problems where they share parameters
     cost: Tensor
     iterations: int
-    converged: Tensor  # (B,) whether the cost had stopped falling when the solver ended
+    converged: Tensor  # (B,) whether steps had become small, or lowered the cost no more, when the solver ended
 
 
 class Block(NamedTuple):
@@ -73,7 +73,8 @@ def least_squares(
     lower, upper: (P,) or (B, P), infinite where free
     shared: how many of the last parameters all problems have in common; they must start equal
     max_iterations: Jacobians computed at most
-    tolerance: a problem is done when a step lowers its cost by less than this fraction
+    tolerance: a problem is done when a step lowers its cost by less than this fraction, or when none does and these have
+        become smaller than the precision can tell
     after_iteration: called with the number of iterations done; may raise to stop
 
     Returns
@@ -84,7 +85,7 @@ def least_squares(
     Raises
     ------
     ValueError
-        When a lower bound is above the upper one.
+        When a lower bound is above the upper one or not a number, or shared parameters start unequal.
 
     Examples
     --------
@@ -93,8 +94,11 @@ def least_squares(
     terms = [Block(blocks)] if callable(blocks) else list(blocks)
     lower = x.new_full((x.shape[1],), -torch.inf) if lower is None else lower.to(x)
     upper = x.new_full((x.shape[1],), torch.inf) if upper is None else upper.to(x)
-    if (lower > upper).any():
+    if not (lower <= upper).all():
         raise ValueError("A lower bound is above the upper one.")
+    if shared and (x[:, -shared:] != x[:1, -shared:]).any():
+        raise ValueError("Shared parameters must start equal.")
+    least = torch.finfo(x.dtype).eps ** 0.5
     x = torch.minimum(torch.maximum(x, lower), upper)
     damping = x.new_full((len(x),), 1e-2)
     done = torch.zeros(len(x), dtype=torch.bool, device=x.device)
@@ -123,7 +127,8 @@ def least_squares(
             waiting = waiting & ~better
             if not waiting.any():
                 break
-        done = done | (before - cost <= tolerance * before)
+        small = step.abs().amax(1) <= least * (least + x.abs().amax(1))  # as scipy's xtol
+        done = done | torch.where(waiting, small, before - cost <= tolerance * before)
         if after_iteration is not None:
             after_iteration(iteration)
         if done.all():
@@ -178,11 +183,11 @@ def _common_end(values: Tensor, shared: int) -> Tensor:
 
 
 def _solved(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int) -> Tensor:
-    """The steps (B, P) that the damped normal equations ask for; zero where these cannot be solved."""
+    """The steps (B, P) that the damped normal equations ask for; not finite where these cannot be solved."""
     if not shared:
         factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(damping))
         step = torch.cholesky_solve(-gradient[..., None], factor)[..., 0]
-        return torch.where((failed == 0)[:, None], torch.nan_to_num(step), 0.0)
+        return torch.where((failed == 0)[:, None], step, torch.nan)
     own = hessian.shape[1] - shared
     factor, failed = torch.linalg.cholesky_ex(
         hessian[:, :own, :own] + torch.diag_embed(damping[:, :own])
@@ -194,6 +199,6 @@ def _solved(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int) -> 
     rest_factor, rest_failed = torch.linalg.cholesky_ex(rest)
     common = torch.cholesky_solve(-pull[:, None], rest_factor)  # (shared, 1)
     if rest_failed.any() or failed.any():
-        return torch.zeros_like(gradient)
+        return torch.full_like(gradient, torch.nan)
     each = -(solved[..., -1:] + solved[..., :-1] @ common)[..., 0]
-    return torch.nan_to_num(torch.cat([each, common[:, 0].expand(len(each), shared)], 1))
+    return torch.cat([each, common[:, 0].expand(len(each), shared)], 1)
