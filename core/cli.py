@@ -245,7 +245,11 @@ def _add_convert_arguments(parser: argparse.ArgumentParser) -> None:
         "motion", metavar="MOTION", help="AMASS .npz, SMPL .npz or .pkl, results of 4D-Humans or WHAM, SKEL"
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", required=True, help="the motion to write: .npz, or .pkl of SKEL"
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="the motion to write, replaced if it is there: .npz, or .pkl of SKEL",
     )
     parser.add_argument("--to", choices=["skel", "smpl"], default="skel", help="the body of OUT (default: %(default)s)")
     parser.add_argument(
@@ -289,7 +293,8 @@ def _show_convert(answer: dict[str, Any]) -> str:
         lines.append(f"the skins are {1e3 * answer['vertex_error']:.1f} mm apart in the mean")
     if failed := answer["failed"]:
         some = ", ".join(map(str, failed[:10])) + (" ..." if len(failed) > 10 else "")
-        lines.append(f"{len(failed)} frames failed, somewhere more than 6 cm off: {some}")
+        frames = "1 frame" if len(failed) == 1 else f"{len(failed)} frames"
+        lines.append(f"{frames} failed, somewhere more than 6 cm off: {some}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from ..errors import InputError
 
 FPS = 30.0  # frames a second where nobody says
 LONGEST = 10**6  # frames; a number of frames beyond that comes from a mistake
+LARGEST = 1e6  # as does a value beyond that
 N_BETAS = 10
 # Columns of a pose of each kind. SMPL-X moves as SMPL does, but its shape is of a shape space of its own.
 COLUMNS = {"skel": len(POSE_NAMES), "smpl": 72, "smplx": 72}
@@ -29,7 +30,7 @@ class Motion:
     Raises
     ------
     InputError
-        When a shape is wrong or a value not finite.
+        When a shape is wrong or a value not finite or absurd.
     """
 
     kind: str  # skel, smpl (SMPL and SMPL-H) or smplx
@@ -40,6 +41,7 @@ class Motion:
     fps: float = FPS
     name: str = ""
     body: str = ""  # the name of the body whose shape it has, such as open-male, where known
+    failed: np.ndarray | None = None  # (F,) whether the fit that it comes from failed, where it comes from one
 
     def __post_init__(self) -> None:
         for name, value, known in (("kind", self.kind, tuple(COLUMNS)), ("gender", self.gender, GENDERS)):
@@ -53,6 +55,8 @@ class Motion:
         self._check("poses", (n, COLUMNS[self.kind]))
         self._check("betas", (N_BETAS,) if self.betas.ndim == 1 else (n, N_BETAS))
         self._check("trans", (n, 3))
+        if self.failed is not None and (self.failed.shape != (n,) or self.failed.dtype != bool):
+            raise InputError(f"failed is not a truth value for each of {n} frames.")
 
     def _check(self, name: str, shape: tuple[int, ...]) -> None:
         value: np.ndarray = getattr(self, name)
@@ -60,6 +64,8 @@ class Motion:
             raise InputError(f"{name} has the shape {value.shape} instead of {shape}.")
         if not np.isfinite(value).all():
             raise InputError(f"{name} holds values that are not finite.")
+        if np.abs(value).max(initial=0) > LARGEST:
+            raise InputError(f"{name} holds values beyond {LARGEST:g}.")
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -131,4 +137,7 @@ def at_frames(motion: Motion, frames: np.ndarray) -> Motion:
         way = (start.inv() * end).as_rotvec() * np.repeat(share[moved], poses.shape[1] // 3, 0)
         poses[moved] = (start * Rotation.from_rotvec(way)).as_rotvec().reshape(-1, poses.shape[1])
     betas = motion.betas if motion.betas.ndim == 1 else between(motion.betas)
-    return replace(motion, poses=poses, betas=betas, trans=between(motion.trans))
+    failed = motion.failed
+    if failed is not None:
+        failed = failed[before] | (failed[after] & (share[:, 0] > 0))
+    return replace(motion, poses=poses, betas=betas, trans=between(motion.trans), failed=failed)

@@ -60,7 +60,9 @@ def load_motion(
     found = recorded(read_named_arrays(path), path, person)
     try:
         fps = FPS if found.fps is None else found.fps
-        motion = Motion(found.kind, found.poses, found.betas, found.trans, found.gender, fps, path.stem, found.body)
+        motion = Motion(
+            found.kind, found.poses, found.betas, found.trans, found.gender, fps, path.stem, found.body, found.failed
+        )
     except InputError as error:
         raise FileError(f"The motion in the file {path} is not sound: {error}") from error
     every = np.arange(found.frames[0], found.frames[-1] + 1)
@@ -75,6 +77,7 @@ def save_motion(motion: Motion, path: str | Path, pelvis: np.ndarray | None = No
     SKEL's .npz and .pkl have the keys poses (F, 46), betas (10) or (F, 10), trans (F, 3), gender and fps, Y up, and body, the
     body's name, where it is known; betas are (F, 10) in a .pkl, as in the official ones. SMPL's and SMPL-X's .npz are laid
     out as AMASS, Z up: poses (F, 156) or (F, 165) with flat hands and a still face, betas, trans, gender, mocap_framerate.
+    What comes from a fit also has failed (F,), the frames that should not be trusted.
 
     Parameters
     ----------
@@ -90,6 +93,8 @@ def save_motion(motion: Motion, path: str | Path, pelvis: np.ndarray | None = No
     path = Path(path)
     _check_name(path, motion.kind)
     content = _skel_content(motion) if motion.kind == "skel" else _amass_content(motion, pelvis)
+    if motion.failed is not None:
+        content["failed"] = motion.failed
     with replacing(path) as part:
         if path.suffix.lower() == ".npz":
             np.savez_compressed(part, **content)

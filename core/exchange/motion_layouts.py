@@ -18,7 +18,8 @@ _BODY = 66  # values of the joints from the pelvis to the wrists, which SMPL, SM
 _HANDS = 6  # values of SMPL's hand joints
 _KIND_OF_COLUMNS = {46: "skel", 66: "smpl", 72: "smpl", 156: "smpl", 165: "smplx"}
 _POSES_KEYS = ("poses", "pose", "smpl_poses")
-_AMASS_KEYS = ("mocap_framerate", "mocap_frame_rate")
+_AMASS_RATES = ("mocap_framerate", "mocap_frame_rate")
+_AMASS_KEYS = (*_AMASS_RATES, "dmpls", "marker_data", "mocap_time_length", "surface_model_type")
 _TRANS_KEYS = ("trans", "transl", "smpl_trans", "pred_cam_t_full", "cam_t", "pred_cam_t")
 _FACE_KEYS = ("pose_jaw", "jaw_pose", "pose_eye", "leye_pose", "reye_pose", "expression")
 _NESTED = ("pred_smpl_params", "pred_smpl_parms", "smpl_params")  # the second as SKEL's own fitter spells it
@@ -36,6 +37,7 @@ class Recorded(NamedTuple):
     up: str  # what points up: y, z, or -y in a camera's axes
     frames: np.ndarray  # (F,) rising numbers of the frames in which the person was seen
     body: str  # the body's name as Osteon writes it, empty in files of others
+    failed: np.ndarray | None  # (F,) frames that Osteon's fit marked
 
 
 class _Person(NamedTuple):
@@ -169,6 +171,7 @@ def _read(person: _Person) -> Recorded:
         up=person.up,
         frames=_frames(content, n),
         body=_body(content),
+        failed=_failed(content, n),
     )
 
 
@@ -205,6 +208,11 @@ def _body(content: dict[str, Any]) -> str:
     return text_of(body) if is_text else ""
 
 
+def _failed(content: dict[str, Any], n: int) -> np.ndarray | None:
+    failed = content.get("failed")
+    return failed if isinstance(failed, np.ndarray) and failed.dtype == bool and failed.shape == (n,) else None
+
+
 def _betas(content: dict[str, Any]) -> np.ndarray:
     """The first ten shape parameters, of each frame if they change."""
     if "betas" not in content:
@@ -214,7 +222,7 @@ def _betas(content: dict[str, Any]) -> np.ndarray:
 
 
 def _fps(content: dict[str, Any]) -> float | None:
-    key = next((key for key in ("fps", *_AMASS_KEYS) if key in content), None)
+    key = next((key for key in ("fps", *_AMASS_RATES) if key in content), None)
     return float(_floats(content, key).reshape(-1)[0]) if key else None
 
 

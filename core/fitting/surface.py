@@ -98,7 +98,8 @@ def fit_skel(
     Raises
     ------
     InputError
-        When `smoothness` is negative, the skin has another number of vertices than the body, or no frame of it is finite.
+        When `smoothness` is negative, the body is none of SKEL's, the skin does not hold numbers or has another number of
+        vertices than the body, or no frame of it is finite.
 
     Examples
     --------
@@ -108,6 +109,8 @@ def fit_skel(
     report = progress or (lambda fraction, text: None)
     if not 0 <= smoothness < np.inf:
         raise InputError(f"smoothness is {smoothness:g}: give 0 for none, or a positive number, such as 1.")
+    if not isinstance(skel, Skel):
+        raise InputError(f"The body is a {type(skel).__name__} instead of a SKEL body.")
     surfaces = checked(skin, skel.n_skin)
     n_frames = surfaces.shape[0]
     ids = evenly_spread(skel.data.skin_template, FINE_POINTS)
@@ -174,12 +177,19 @@ def checked_betas(betas: np.ndarray | Tensor, count: int) -> Tensor:
     InputError
         When there are more or fewer, or one is not finite.
     """
-    values = betas.detach().cpu().numpy() if isinstance(betas, Tensor) else np.asarray(betas, float)
+    values = betas.detach().cpu().numpy() if isinstance(betas, Tensor) else _numbers(betas, "betas")
     if values.size != count:
         raise InputError(f"betas holds {values.size} values instead of {count}.")
     if not np.isfinite(values).all():
         raise InputError("betas holds a value that is not finite.")
     return torch.as_tensor(values.reshape(1, count), dtype=torch.float32)
+
+
+def _numbers(value: object, name: str) -> np.ndarray:
+    try:
+        return np.asarray(value, float)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} does not hold numbers, or rows of different lengths.") from error
 
 
 def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
@@ -188,11 +198,13 @@ def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
     Raises
     ------
     InputError
-        When there is no frame or another number of vertices.
+        When there is no frame or another number of vertices, or it does not hold numbers.
     """
     if isinstance(skin, Tensor):
         skin = skin.detach().cpu().numpy()
-    surfaces: Surfaces = np.asarray(skin) if isinstance(skin, list | tuple) else skin
+    surfaces: Surfaces = _numbers(skin, "skin") if isinstance(skin, list | tuple) else skin
+    if not hasattr(surfaces, "shape") or (isinstance(surfaces, np.ndarray) and surfaces.dtype.kind not in "fiu"):
+        raise InputError("The skin does not hold numbers: give an array (frames, vertices, 3) of metres.")
     if isinstance(surfaces, np.ndarray) and surfaces.ndim == 2:
         surfaces = surfaces[None]
     if len(surfaces.shape) != 3 or surfaces.shape[1:] != (n_skin, 3) or not surfaces.shape[0]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def convert_motion(
     ----------
     progress: see `named.Progress`
     motion, up, person: see `load_motion`
-    output: the file to write, see `save_motion`; nothing is there before the end
+    output: the file to write, see `save_motion`; an older one is replaced at the end, unless it is the motion itself
     to: skel or smpl
     smpl: the file of the SMPL or SMPL-H model of the motion's gender, or a folder to look in
     skel: the same of SKEL
@@ -81,14 +82,21 @@ def convert_motion(
     Raises
     ------
     FileError, InputError
-        When a file is missing or wrong, the bodies' skins are not alike, or the result cannot be written.
+        When a file is missing or wrong, the bodies' skins are not alike, no frame could be fitted, or the result cannot be
+        written.
     """
     clock = time.perf_counter()
     if to not in _MODELS:
         raise InputError(f"A motion is converted to {' or '.join(_MODELS)}, not {to}.")
     check_place(output, to)
+    if Path(output).exists() and Path(motion).exists() and Path(output).samefile(motion):
+        raise InputError(f"{output} is the motion itself, which would be lost: give the result another name.")
     result, fit, pelvis = _converted(progress, motion, to, smpl, skel, up, person, fps, smoothness)
     failed = fit.failed if fit else np.zeros(0, bool)
+    if len(failed) and failed.all():
+        raise InputError(
+            f"In no frame of {motion} the skins come nearer than 6 cm everywhere: see whether the models belong to it."
+        )
     errors = fit.vertex_error.mean(1)[~failed] if fit else np.zeros(0)
     save_motion(result, output, pelvis)
     return {
@@ -173,7 +181,14 @@ def _converted(
     else:  # shapes of SKEL are SMPL's
         fit = fit_smpl(skin, other, np.atleast_2d(source.betas).mean(0), progress=stage)
     result = replace(
-        source, kind=to, poses=fit.pose, betas=fit.betas, trans=fit.trans, gender=other.gender, body=other.name
+        source,
+        kind=to,
+        poses=fit.pose,
+        betas=fit.betas,
+        trans=fit.trans,
+        gender=other.gender,
+        body=other.name,
+        failed=fit.failed,
     )
     return result, fit, _pelvis(other, result.betas)
 

@@ -98,6 +98,50 @@ def test_stopped_in_the_middle_it_leaves_nothing_and_finishes_later(arguments, a
     assert len(load_motion(tmp_path / "walk.npz")) == 8
 
 
+def test_stopped_while_writing_it_leaves_the_older_result(arguments, amass, tmp_path, monkeypatch, capfd):
+    assert cli.main(arguments) == 0
+    before = (tmp_path / "walk.npz").read_bytes()
+
+    def stop(file, **content):
+        file.write_bytes(before[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("osteon.core.exchange.motion_files.np.savez_compressed", stop)
+    assert cli.main(arguments) == 130
+    assert sorted(os.listdir(tmp_path)) == ["walk.npz", amass.name]
+    assert (tmp_path / "walk.npz").read_bytes() == before
+
+
+def test_the_motion_itself_is_not_overwritten(arguments, amass, capfd):
+    before = amass.read_bytes()
+    arguments[3] = str(amass.parent / "." / amass.name)
+    assert "is the motion itself" in refused(arguments, capfd)
+    assert amass.read_bytes() == before
+
+
+def test_failed_frames_are_known_from_the_file(arguments, amass, tmp_path, monkeypatch, capfd):
+    from osteon.core.fitting import surface
+    from osteon.core.jobs import convert
+
+    failed = np.arange(8) == 5
+
+    def some_fail(*args, **kwargs):
+        return replace(surface.fit_skel(*args, **kwargs), failed=failed)
+
+    monkeypatch.setattr(convert, "fit_skel", some_fail)
+    assert cli.main(arguments) == 0
+    assert "1 frame failed, somewhere more than 6 cm off: 5" in capfd.readouterr().out
+    found = load_motion(tmp_path / "walk.npz")
+    assert np.array_equal(found.failed, failed)
+    assert cli.main(["convert", str(tmp_path / "walk.npz"), "-o", str(tmp_path / "b.pkl"), "--fps", "240"]) == 0
+    # Between two frames it has failed if either has.
+    assert np.flatnonzero(load_motion(tmp_path / "b.pkl").failed).tolist() == [9, 10, 11]
+    (tmp_path / "walk.npz").unlink()
+    failed[:] = True
+    assert "In no frame of" in refused(arguments, capfd)
+    assert not (tmp_path / "walk.npz").exists()
+
+
 def test_a_skel_motion_is_written_anew(tmp_path, capfd):
     motion = Motion("skel", np.zeros((5, 46)), np.zeros(10), np.zeros((5, 3)), "female", 120.0)
     save_motion(motion, tmp_path / "a.npz")

@@ -189,6 +189,22 @@ def test_nobody_is_a_batch_too(body):
     assert (len(out.skin), len(out.bones), len(out.joints)) == (0, 0, 0)
 
 
+def test_forward_differentiation_of_many_at_once(body):
+    """Of an official body, whose bones are not told apart."""
+    generator = torch.Generator().manual_seed(3)
+    q = 0.3 * torch.randn(2, 46, generator=generator, dtype=torch.float64)
+    basis = torch.eye(46, dtype=torch.float64)[[6, 9, 28]]
+
+    def bones(q):
+        return body(q, bones=True).bones[:, ::100]
+
+    along = torch.func.vmap(lambda way: torch.func.jvp(bones, (q,), (way.expand_as(q),))[1])(basis)
+    step = 1e-6
+    for way, derivative in zip(basis, along, strict=True):
+        ends = [bones(q + sign * step * way) for sign in (1, -1)]
+        assert (derivative - (ends[0] - ends[1]) / (2 * step)).abs().max() < 1e-7
+
+
 def test_gradients_after_inference_mode(body):
     fresh = type(body)(body.data)
     with torch.inference_mode():

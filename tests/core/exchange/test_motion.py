@@ -218,6 +218,15 @@ def test_parts_of_a_body_with_a_face_are_smplx(face, tmp_path):
     same(load_motion(written(tmp_path / "smpl.npz", content | {face: np.zeros((F, 3))})), m)
 
 
+def test_amass_without_a_rate_has_z_up_all_the_same(tmp_path):
+    m = motion()
+    content = amass(m)
+    del content["mocap_framerate"]
+    found = load_motion(written(tmp_path / "x.npz", content))
+    assert found.fps == 30.0
+    same(replace(found, fps=m.fps), m)
+
+
 @pytest.mark.parametrize("layout", [amass, plain_smpl])
 def test_the_axis_that_points_up_can_be_said(layout, tmp_path):
     m = motion(fps=120.0)
@@ -283,6 +292,7 @@ BAD = {
     "other poses": (amass(M, 150), "150 values"),
     "short trans": (amass(M, trans=np.zeros((F - 1, 3))), r"trans has the shape \(4, 3\)"),
     "poses that are not finite": (amass(M, poses=with_nan(np.zeros((F, 156)))), "poses holds values"),
+    "poses beyond sense": (amass(M, poses=np.full((F, 156), 1e300)), "poses holds values beyond"),
     "few betas": (amass(M, betas=np.zeros(4)), "betas has the shape"),
     "no frame": (amass(M, poses=np.zeros((0, 156)), trans=np.zeros((0, 3))), "poses is empty"),
     "no rate": (amass(M, mocap_framerate=0.0), "frames a second"),

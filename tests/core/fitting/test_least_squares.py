@@ -80,6 +80,36 @@ def test_parameters_may_be_shared_by_all_problems():
     assert solution.converged.all()
 
 
+def test_who_is_stuck_has_not_converged():
+    """Where it is flat no step of a sane length helps, and where derivatives are infinite there is none."""
+    flat = least_squares(lambda x: 1e3 * x.exp() - 1e3, torch.tensor([[-30.0]], dtype=torch.float64), max_iterations=20)
+    assert not flat.converged.any()
+
+    def steep(x):
+        return x - 3, torch.full((len(x), 1, 1), torch.inf, dtype=x.dtype)
+
+    start = torch.zeros(2, 1, dtype=torch.float64)
+    stuck = least_squares([Block(lambda x: x - 3, steep)], start, max_iterations=20)
+    assert not stuck.converged.any()
+    assert torch.equal(stuck.x, start)
+
+
+def test_who_has_arrived_has_converged():
+    """At the bottom no step lowers the cost any more."""
+    bottom = torch.ones(2, 2, dtype=torch.float64)
+    assert least_squares(_rosenbrock, bottom).converged.all()
+    single = least_squares(_rosenbrock, torch.tensor([[-1.2, 1.0]]), max_iterations=200, tolerance=0.0)
+    assert single.converged.all()
+    assert torch.allclose(single.x, torch.ones(1, 2), atol=1e-3)
+
+
+def test_what_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="start equal"):
+        least_squares(lambda x: x - 1, torch.tensor([[0.0, 0.0], [0.0, 2.0]]), shared=1)
+    with pytest.raises(ValueError, match="lower bound"):
+        least_squares(lambda x: x - 1, torch.zeros(1, 2), lower=torch.tensor([0.0, torch.nan]))
+
+
 def test_a_robust_loss_forgets_what_is_far_off():
     points = torch.tensor([[0.0, 0.1, -0.1, 0.05, 9.0]], dtype=torch.float64)
     start = torch.tensor([[0.3]], dtype=torch.float64)

@@ -141,6 +141,16 @@ def test_smpl_is_met_more_closely_than_by_the_official_fitter(skel_and_smpl, fra
     assert np.degrees(beyond.max()) < 2.01
 
 
+def test_what_is_no_surface_and_no_body_is_refused(body, skel_and_smpl):
+    for skin in (None, "skin", [[1.0, 2.0], [3.0]], np.zeros((1, body.n_skin, 3), complex)):
+        with pytest.raises(InputError, match="numbers"):
+            fit_skel(skin, body)
+    with pytest.raises(InputError, match="numbers"):
+        fit_skel(np.zeros((1, body.n_skin, 3)), body, betas="abc")
+    with pytest.raises(InputError, match="Smpl instead of a SKEL body"):
+        fit_skel(np.zeros((1, body.n_skin, 3)), skel_and_smpl[1])
+
+
 def test_another_topology_is_refused(body):
     with pytest.raises(InputError, match="vertices"):
         fit_skel(np.zeros((2, 6890, 3)), body)
