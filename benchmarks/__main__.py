@@ -53,6 +53,7 @@ def rows(script: str, path: Path) -> list[dict]:
 
 def main() -> None:
     skel, smpl = rows("forward.py", skel_model()), rows("smpl.py", smpl_model())
+    print("Forward passes, float32, in torch.inference_mode():")
     print(f"{'':35} {'batch':>5} {'Osteon':>10} {'body-models':>12} {'times faster':>13} {'difference':>11}")
     for row in skel + smpl:
         line = f"{row['what']:35} {row['batch']:5} {row['osteon_ms']:7.1f} ms"
@@ -64,6 +65,8 @@ def main() -> None:
     print("\nOver the bare matrix products of SMPL's skin, and over those without the vertices' own:")
     for row in smpl:
         print(f"{'':35} {row['batch']:5} {row['over_bare']:10.2f} {row['over_bare_no_vertices']:12.2f}")
+    print("\nFits of open-male to its own skin:", flush=True)
+    subprocess.run([environment(), ROOT / "benchmarks" / "fit.py"], check=True)
 
 
 if __name__ == "__main__":

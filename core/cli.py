@@ -10,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -169,10 +169,9 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+    return int(text)
 
 
 def image(
@@ -361,7 +360,7 @@ def _job(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, str]
 def _add_bench_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="WHAT", choices=["body"], help="body: how true bodies are to anatomy")
     parser.add_argument(
-        "names", metavar="NAME", nargs="*", help="open bodies or SKEL model files; all open bodies if none"
+        "names", metavar="NAME", nargs="*", default=[], help="open bodies or SKEL model files; all open bodies if none"
     )
     parser.add_argument("--quick", action="store_true", help="look at few shapes and poses")
     parser.add_argument("--out", metavar="FOLDER", help="where report.md and report.json go")
@@ -374,14 +373,13 @@ def _bench(options: argparse.Namespace, progress: jobs.Progress) -> dict[str, An
 
     names = options.names or OPEN_BODIES
     processes = options.processes or (1 if options.quick else min(os.cpu_count() or 1, 4))
-    reports = [
-        body_report(name, options.quick, processes, jobs.named.part(progress, k / len(names), (k + 1) / len(names)))
-        for k, name in enumerate(names)
-    ]
-    files: list[str] = []
-    if options.out:
-        with filling(options.out) as folder:
-            files = write(reports, folder)
+    # Minutes of measuring are not for a folder that cannot be written.
+    with filling(options.out) if options.out else nullcontext() as folder:
+        reports = [
+            body_report(name, options.quick, processes, jobs.named.part(progress, k / len(names), (k + 1) / len(names)))
+            for k, name in enumerate(names)
+        ]
+        files = write(reports, folder) if folder else []
     return {"bodies": reports, "files": files}
 
 
@@ -396,11 +394,10 @@ def _show_bench(answer: dict[str, Any]) -> str:
 
 def _add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="WHAT", choices=["skel"], help="skel: the open bodies")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="open-male and so on; all if none")
+    parser.add_argument("names", metavar="NAME", nargs="*", default=[], help="open-male and so on; all if none")
     parser.add_argument(
         "--out", metavar="FOLDER", help="where the learned arrays go; where the build looks for them if not given"
     )
-
     parser.add_argument(
         "--check",
         action="store_true",

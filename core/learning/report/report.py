@@ -120,6 +120,7 @@ def _soft_tissue(at_rest: Sequence[Observation], posed: Sequence[Observation]) -
         rest, moved = (
             np.array([depth for one in seen for depth in one.depths.get(site, [])]) for seen in (at_rest, posed)
         )
+        mark = soft_tissue.mark(wanted, rest, moved)
         rows.append(
             {
                 "site": site,
@@ -128,8 +129,10 @@ def _soft_tissue(at_rest: Sequence[Observation], posed: Sequence[Observation]) -
                 "high": wanted.high,
                 "source": wanted.source,
                 "rest": _spread(rest),
+                "off_typical": soft_tissue.off_typical(wanted, rest),
                 "posed": _spread(moved) if len(moved) else None,
-                "mark": soft_tissue.mark(wanted, rest, moved),
+                "mark": mark,
+                "reason": soft_tissue.reason(site, rest, moved) if mark else "",
             }
         )
     return rows

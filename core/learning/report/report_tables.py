@@ -56,11 +56,13 @@ def _depth_table(report: dict[str, Any]) -> Table:
     rows = [
         [
             one["site"],
-            one["typical"],
+            " to ".join(f"{end:g}" for end in dict.fromkeys(one["typical"])),
             f"{one['low']:g} to {one['high']:g}",
             *_cells(one["rest"]),
+            signed(one["off_typical"]) if one["off_typical"] else "",
             *_cells(one["posed"]),
             one["mark"],
+            one["reason"],
             one["source"],
         ]
         for one in report["soft_tissue"]
@@ -72,16 +74,19 @@ def _depth_table(report: dict[str, Any]) -> Table:
         "rest mean",
         "least",
         "most",
+        "off typical",
         "posed mean",
         "least",
         "most",
         "mark",
+        "known reason",
         "source",
     )
-    marked = sum(bool(one["mark"]) for one in report["soft_tissue"])
+    marked = [one for one in report["soft_tissue"] if one["mark"]]
     notes = (
         "Millimetres from the bone to the nearest skin, negative outside; both sides, all random shapes and poses.",
-        f"Marked are {marked} rows: a mean out of the range, or bone nearer than {soft_tissue.THROUGH:g} mm to the skin.",
+        f"Marked are {len(marked)} rows: a mean out of the range, or bone nearer than {soft_tissue.THROUGH:g} mm to the skin; "
+        f"{sum(not one['reason'] for one in marked)} of them without a known reason.",
     )
     return Table(f"{report['body']}: soft tissue over the bones", columns, rows, notes)
 

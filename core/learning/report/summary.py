@@ -46,6 +46,7 @@ def _figures(report: Report) -> list[tuple[str, str, Callable[[Report], str]]]:
             "",
             _dimensions,
         ),
+        ("sites of soft tissue; out of their range or nearer than 1 mm; of these without a reason", "", _soft_tissue),
     ]
 
 
@@ -103,6 +104,12 @@ def _dimensions(report: Report) -> str:
     rows = [row for row in report["anthropometry"] if row["percent"] is not None]
     marked = sum(row["marked"] for row in rows)
     return f"{len(rows)}; {sum(map(_beyond, rows))}; {marked}"
+
+
+def _soft_tissue(report: Report) -> str:
+    rows = report["soft_tissue"]
+    marked = [row for row in rows if row["mark"]]
+    return f"{len(rows)}; {len(marked)}; {sum(not row['reason'] for row in marked)}"
 
 
 def _beyond(row: Report) -> bool:

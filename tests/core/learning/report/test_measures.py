@@ -226,6 +226,17 @@ def test_marks_of_soft_tissue():
     assert soft_tissue.mark(site, np.array([14.0, 16.0]), none) == "deep"
     assert soft_tissue.mark(site, np.array([0.5, 2.0]), none) == "shallow, through the skin"
     assert soft_tissue.mark(site, np.array([5.0]), np.array([6.0, -1.0])) == "through when posed"
+    assert soft_tissue.reason("patella", np.array([5.0]), np.array([6.0, -1.0]))
+    assert not soft_tissue.reason("patella", np.array([5.0]), np.array([6.0, -9.0]))  # no reason explains so much
+    assert not soft_tissue.reason("patella", np.array([0.5, 9.0]), none)
+    assert not soft_tissue.reason("sternum", np.array([30.0]), none)
+
+
+def test_off_what_is_typical():
+    heel, patella = soft_tissue.PUBLISHED["heel pad"], soft_tissue.PUBLISHED["patella"]
+    assert soft_tissue.off_typical(heel, np.array([15.8, 17.8])) == pytest.approx(-2.0)
+    assert soft_tissue.off_typical(patella, np.array([5.0, 6.0])) == 0
+    assert soft_tissue.off_typical(patella, np.array([7.0])) == pytest.approx(1.0)
 
 
 def test_depths_are_those_of_every_single_winding_number():
