@@ -32,6 +32,7 @@ SMPL_SOURCE = tuple({smpl: skel for skel, smpl in enumerate(_SMPL_JOINT_OF)}.get
 
 _LEAVES = [j for j in range(N_JOINTS) if CHILD[j] == 0]
 _LUMBAR, _THORAX, _HEAD = (JOINT_INDEX[name] for name in ("lumbar_body", "thorax", "head"))
+_SPINE = _LUMBAR, _THORAX, _HEAD
 _SCAPULAE = JOINT_INDEX["scapula_r"], JOINT_INDEX["scapula_l"]
 _FOREARMS = [(JOINT_INDEX[f"ulna_{side}"], JOINT_INDEX[f"radius_{side}"]) for side in "rl"]
 
@@ -226,26 +227,19 @@ class Skel:
     @staticmethod
     def _orientations(c: "_Constants", offsets: Tensor) -> Tensor:
         """K_j = D_j B_j: the learned base rotation, then the one that aligns the bone with its shaped direction."""
-        target = offsets[:, CHILD]
-        for ulna, radius in _FOREARMS:  # the ulna points from the elbow to the wrist
-            target = _replaced(target, ulna, target[:, ulna] + target[:, radius])
-        target = _replaced(target, _THORAX, target[:, _LUMBAR])  # as upstream: the source below is not replaced
-        source = torch.einsum("jab,jb->ja", c.per_joint_rot, c.bone_directions)
-        turned = align(source.expand_as(target), target)
+        target = offsets[:, c.target]
+        target = target.index_add(1, c.ulnae, target[:, c.radii])  # the ulna points from the elbow to the wrist
+        turned = align(c.source.expand_as(target), target)
         kept = c.identity.expand(len(target), len(_LEAVES) + 1, 3, 3)
         turned = turned.index_copy(1, c.unaligned, kept)
         return turned @ c.per_joint_rot
 
     @staticmethod
     def _scales(c: "_Constants", betas: Tensor, offsets: Tensor) -> Tensor:
-        ratio = offsets.norm(dim=-1) / c.default_offsets.norm(dim=-1)
-        uniform = ratio[:, CHILD].index_fill(1, c.leaves, 1.0)
-        for ulna, radius in _FOREARMS:
-            uniform = _replaced(uniform, ulna, uniform[:, radius])
-        uniform = _replaced(uniform, _THORAX, uniform[:, _LUMBAR])
-        height = offsets[:, _LUMBAR, 1].abs() / c.default_offsets[_LUMBAR, 1].abs()
-        uniform = _replaced(uniform, _LUMBAR, height)
-        along_axes = uniform.repeat_interleave(3, 1)
+        ratio = offsets.norm(dim=-1) / c.default_lengths
+        uniform = ratio[:, c.scaled_by].index_fill(1, c.leaves, 1.0)
+        height = offsets[:, c.lumbar, 1].abs() / c.default_height
+        along_axes = uniform.index_copy(1, c.lumbar, height).repeat_interleave(3, 1)
         if c.pair_groups is not None:
             spans = c.pair_template + betas @ c.pair_shapedirs.T
             ratios = torch.nan_to_num(spans / c.pair_template, 1.0).clamp(*_SCALE_BOUNDS)
@@ -262,7 +256,7 @@ class Skel:
         frame = rest.orientations @ c.default_rotations.mT
         local = frame @ (third @ second @ first) @ frame.mT
         offset = rest.offsets.expand(len(pose), -1, -1)
-        return local, offset.index_add(1, c.displaced, _displacements(pose, rest.joints))
+        return local, offset.index_add(1, c.displaced, _displacements(c, pose, rest))
 
     def _skin(
         self,
@@ -327,12 +321,21 @@ class _Constants:
         self.per_joint_rot = tensor(data.per_joint_rot)
         default = data.apose_rel_transfo
         self.default_rotations = tensor(default[:, :3, :3])
-        self.default_offsets = tensor(default[:, :3, 3])
+        default_offsets = tensor(default[:, :3, 3])
+        self.default_lengths, self.default_height = default_offsets.norm(dim=-1), default_offsets[_LUMBAR, 1].abs()
+        # Where each bone points: to its child, an ulna to the wrist; the thorax as the lumbar body, though only in what
+        # its shape turns it to, as upstream.
         directions = default[list(CHILD), :3, 3]
         for ulna, radius in _FOREARMS:
             directions[ulna] += directions[radius]
-        self.bone_directions = tensor(directions)
-        self.leaves = index(_LEAVES)
+        self.source = torch.einsum("jab,jb->ja", self.per_joint_rot, tensor(directions))
+        target, scaled_by = list(CHILD), list(CHILD)
+        target[_THORAX] = scaled_by[_THORAX] = CHILD[_LUMBAR]
+        for ulna, radius in _FOREARMS:
+            scaled_by[ulna] = CHILD[radius]
+        self.target, self.scaled_by = index(target), index(scaled_by)
+        self.ulnae, self.radii = index(_FOREARMS).T
+        self.lumbar, self.leaves = index([_LUMBAR]), index(_LEAVES)
         self.unaligned = index([0, *_LEAVES])
 
         axes = np.array([axis for joint in JOINTS for axis in joint.axes])
@@ -343,7 +346,10 @@ class _Constants:
             parameters = range(N_POSE)[pose_slice(j)]
             slots[: len(parameters), j] = parameters
         self.axis_slots = index(slots)
-        self.displaced = index([_LUMBAR, _THORAX, _HEAD, *_SCAPULAE])
+        self.spine, self.displaced = index(_SPINE), index([*_SPINE, *_SCAPULAE])
+        first = np.array([pose_slice(joint).start for joint in (*_SPINE, *_SCAPULAE)])[:, None] + (0, 1)
+        self.spine_angles, self.scapula_angles = index(first[:3]), index(first[3:])
+        self.scapula_signs = tensor(np.array([[1.0], [-1.0]]))  # right and left
         self.smpl_source = index([max(source, 0) for source in SMPL_SOURCE])
         self.smpl_driven = tensor(np.array([float(source >= 0) for source in SMPL_SOURCE])[:, None, None])
 
@@ -403,11 +409,6 @@ def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[
                 yield _BoneGroup(joint, places(ids), carriers.tolist(), tensor(shared))
 
 
-def _replaced(values: Tensor, joint: int, value: Tensor) -> Tensor:
-    """`values` (B, 24, ...) with one joint exchanged, differentiably."""
-    return torch.cat([values[:, :joint], value[:, None], values[:, joint + 1 :]], 1)
-
-
 def _arc(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     """Sideways and upward reach of an arc of the given length that bends by `angle` (constant curvature)."""
     small = angle.abs() < 1e-5
@@ -418,36 +419,36 @@ def _arc(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
     return length * side, length * up
 
 
-def _displacements(pose: Tensor, joints: Tensor) -> Tensor:
+def _displacements(c: _Constants, pose: Tensor, rest: SkelRest) -> Tensor:
     """How the pose moves the spine joints and the scapulae (B, 5, 3), in T-pose axes of the parent.
 
     The spine bends as arcs of constant curvature; a scapula glides on an ellipsoid around the rib cage, whose axes are
     half the width between the scapulae and half the height of the thorax joint over the lumbar one.
     """
-    moved = []
-    for joint in (_LUMBAR, _THORAX, _HEAD):
-        start = pose_slice(joint).start
-        length = (joints[:, joint, 1] - joints[:, PARENTS[joint], 1]).abs()
-        bend_side, bend_up = _arc(pose[:, start], length)
-        extend_side, extend_up = _arc(pose[:, start + 1], length)
-        moved.append(torch.stack([-bend_side, bend_up + extend_up - 2 * length, -extend_side], -1))
+    length = rest.offsets[:, c.spine, 1].abs()
+    aside, up = _arc(pose[:, c.spine_angles], length[..., None])  # (B, 3, 2): bending, then extension
+    spine = torch.stack([-aside[..., 0], up[..., 0] + up[..., 1] - 2 * length, -aside[..., 1]], -1)
+    abduction, elevation = (c.scapula_signs * pose[:, c.scapula_angles]).unbind(-1)
+    quarter, half_height = (part[:, None] for part in _rib_cage(rest.joints))
+    scapulae = scapular_glide(-c.scapula_signs[:, 0], quarter, half_height, abduction, elevation)
+    return torch.cat([spine.expand(len(pose), -1, -1), scapulae], 1)
+
+
+def _rib_cage(joints: Tensor) -> tuple[Tensor, Tensor]:
+    """A quarter of the width between the scapulae, and half the height of the thorax joint over the lumbar one (B,)."""
     right, left = _SCAPULAE
-    quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
-    half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
-
-    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
-        start = pose_slice(joint).start
-        abduction, elevation = sign * pose[:, start], sign * pose[:, start + 1]
-        moved.append(scapular_glide(side, quarter, half_height, abduction, elevation))
-    return torch.stack(moved, 1)
+    width, height = joints[:, left] - joints[:, right], joints[:, _THORAX] - joints[:, _LUMBAR]
+    return width.norm(dim=-1) / 4, height.norm(dim=-1) / 2
 
 
-def scapular_glide(side: float, quarter: Tensor, half_height: Tensor, abduction: Tensor, elevation: Tensor) -> Tensor:
-    """How a scapula's joint moves on its ellipsoid around the rib cage (B, 3), in T-pose axes.
+def scapular_glide(
+    side: float | Tensor, quarter: Tensor, half_height: Tensor, abduction: Tensor, elevation: Tensor
+) -> Tensor:
+    """How a scapula's joint moves on its ellipsoid around the rib cage (..., 3), in T-pose axes.
 
     side: -1 the right one, 1 the left
-    quarter, half_height: (B or 1,) of the width between the scapulae and of the height of the thorax joint over the lumbar
-    abduction, elevation: (B,) its first two angles as those of the right scapula, radians
+    quarter, half_height: of the width between the scapulae and of the height of the thorax joint over the lumbar one
+    abduction, elevation: its first two angles as those of the right scapula, radians
     """
 
     def at(abduction: Tensor, elevation: Tensor) -> Tensor:
@@ -472,16 +473,14 @@ def displacement_slopes(pose: Tensor, joints: Tensor) -> dict[int, Tensor]:
     """
     slopes: dict[int, Tensor] = {}
     zero = torch.zeros_like(pose[:, 0])
-    for joint in (_LUMBAR, _THORAX, _HEAD):
+    for joint in _SPINE:
         start = pose_slice(joint).start
         length = (joints[:, joint, 1] - joints[:, PARENTS[joint], 1]).abs()
         for k, sideways in ((start, 0), (start + 1, 2)):
             aside, up = _arc_slopes(pose[:, k], length)
             slopes[k] = torch.stack([-aside, up, zero] if sideways == 0 else [zero, up, -aside], -1)
-    right, left = _SCAPULAE
-    quarter = (joints[:, left] - joints[:, right]).norm(dim=-1) / 4
-    half_height = (joints[:, _THORAX] - joints[:, _LUMBAR]).norm(dim=-1) / 2
-    for side, sign, joint in ((-1.0, 1.0, right), (1.0, -1.0, left)):
+    quarter, half_height = _rib_cage(joints)
+    for side, sign, joint in ((-1.0, 1.0, _SCAPULAE[0]), (1.0, -1.0, _SCAPULAE[1])):
         start = pose_slice(joint).start
         abduction, tilt = sign * pose[:, start], sign * pose[:, start + 1] - torch.pi / 4
         slopes[start] = sign * quarter[:, None] * torch.stack(
