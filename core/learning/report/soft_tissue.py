@@ -62,33 +62,28 @@ PUBLISHED: dict[str, Depth] = {
 
 
 class Reason(NamedTuple):
-    """Why a site may be out of its range, and how far it explains that: means at rest and the least when posed, mm."""
+    """Why a site may be out of its range at rest, and from which mean to which, mm."""
 
     text: str
     low: float
     high: float
-    least: float
 
 
 _SETTLED = "kept inside the thinnest of all shapes, so deeper than usual in the mean one"
-_STRETCHED = "where joints are at their limits the skin only just covers it; as deep as in people otherwise"
 REASONS = {
-    "forehead": Reason("the skull is fitted to the scalp as a whole; MakeHuman's brows are full", 3, 9, 3),
-    "clavicle, mid-shaft": Reason(_STRETCHED, 2, 15, 0),
-    "acromion": Reason("the T pose's raised arms gather flesh over it", 3, 25, 1),
-    "lateral humeral epicondyle": Reason(_SETTLED, 2, 14, 1),
-    "ulnar border": Reason(_SETTLED, 1.5, 11, 0),
-    "radial styloid": Reason(_SETTLED, 1.5, 10, 0),
-    "ulnar styloid": Reason(_SETTLED, 1.5, 10, 0),
-    "ASIS": Reason(_STRETCHED, 3, 25, -5),
-    "iliac crest": Reason(_STRETCHED, 4, 40, -5),
-    "greater trochanter": Reason(_STRETCHED, 12, 90, -2),
-    "patella": Reason(_STRETCHED, 3, 12, -2),
-    "medial malleolus": Reason(_SETTLED, 2, 9, 0),
-    "heel pad": Reason("kept inside the thinnest of all shapes: the calcaneus lies low", 10, 25, 1),
-    "second metatarsal head, plantar": Reason("the range is that of five people", 9, 20, 1),
-    "lumbar spinous processes": Reason(_STRETCHED, 4, 40, 0),
+    "forehead": Reason("the skull is fitted to the scalp as a whole; MakeHuman's brows are full", 3, 9),
+    "acromion": Reason("the T pose's raised arms gather flesh over it", 3, 25),
+    "lateral humeral epicondyle": Reason(_SETTLED, 2, 14),
+    "ulnar border": Reason(_SETTLED, 1.5, 11),
+    "radial styloid": Reason(_SETTLED, 1.5, 10),
+    "ulnar styloid": Reason(_SETTLED, 1.5, 10),
+    "medial malleolus": Reason(_SETTLED, 2, 9),
+    "heel pad": Reason("kept inside the thinnest of all shapes: the calcaneus lies low", 10, 25),
+    "second metatarsal head, plantar": Reason("the range is that of five people", 9, 20),
 }
+# Of any site in poses, while it is no farther out than bones may be in these.
+STRETCHED = "where joints are at their limits the skin only just covers it"
+OUT_POSED = 8.0  # mm
 
 
 def depths(sites: dict[str, int], skin: Skin, bones: np.ndarray, at_rest: bool) -> dict[str, list[float]]:
@@ -115,11 +110,18 @@ def off_typical(published: Depth, rest: np.ndarray) -> float:
 
 
 def reason(site: str, rest: np.ndarray, posed: np.ndarray) -> str:
-    """Why depths (N,) at rest and (M,) posed, mm, that are out of the range of the site are so; "" where no reason is known."""
-    known = REASONS.get(site)
-    if known is None or not known.low <= rest.mean() <= known.high or rest.min() < THROUGH:
+    """Why depths (N,) at rest and (M,) posed, mm, are marked as they are; "" where not all of it has a known reason."""
+    published, known = PUBLISHED[site], REASONS.get(site)
+    if rest.min() < THROUGH or (len(posed) and posed.min() < -OUT_POSED):
         return ""
-    return known.text if not len(posed) or posed.min() >= known.least else ""
+    texts = []
+    if not published.low <= rest.mean() <= published.high:
+        if known is None or not known.low <= rest.mean() <= known.high:
+            return ""
+        texts.append(known.text)
+    if len(posed) and posed.min() < THROUGH:
+        texts.append(STRETCHED)
+    return "; ".join(texts)
 
 
 def mark(published: Depth, rest: np.ndarray, posed: np.ndarray) -> str:

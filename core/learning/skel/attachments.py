@@ -1,6 +1,7 @@
 """Keeps ribs and clavicles at the joints at their ends while bones are moved one by one.
 
-A rib is attached to its vertebra and to the sternum (with its cartilages), the clavicle to sternum and acromion.
+A rib is attached to its vertebra and to the sternum (with its cartilages), the clavicle to the sternum; its other end is
+`clavicle.joined`'s: held at both, it could keep out of the skin of thin shapes only by sagging in all.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ NEARLY = 0.004  # metres beyond the least between two bones, within which vertic
 RIBS, TRUE_RIBS = range(1, 13), range(1, 11)  # all; those that the sternum's mesh reaches
 ATTACHED: dict[str, tuple[str, ...]] = {
     **{f"rib_{n:02d}_r": (f"vertebra_t{n:02d}", *(("sternum",) if n in TRUE_RIBS else ())) for n in RIBS},
-    "clavicle_r": ("sternum", "scapula_r"),
+    "clavicle_r": ("sternum",),
 }
 
 

@@ -19,7 +19,7 @@ from ..report.sampling import BETA_BOUND, WIDER
 from . import attachments
 from .bone_names import Bones
 from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
-from .contacts import RODS, Contacts, loudest
+from .contacts import Contacts, loudest
 from .joints import Places
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,13 @@ STRAIN = 0.025
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
-SPREAD_ROD = 0.015  # and no less for ribs and clavicle, of which narrow pushes make kinks
+SPREAD_RIB = 0.015  # and no less for ribs, of which narrow pushes make kinked rods
 SMALL = ("phalanx", "meta", "scaphoid", "lunate", "triquetrum", "pisiform", "trapez", "capitate", "hamate",
          "calcaneus", "talus", "navicular", "cuboid", "cuneiform")  # fmt: skip
 # Bones that fit the skin all around already: only where they lie too shallow they may bend.
 FITTED = ("skull",)
 # Bones that the smooth field may not bend.
-RIGID = ("vertebra", "patella", "scapula")
+RIGID = ("vertebra", "patella", "scapula", "clavicle")
 SEED = 5
 _MAPS = np.eye(12).reshape(12, 3, 4)
 _SYMMETRIC = (_MAPS[:, :, :3] + _MAPS[:, :, :3].swapaxes(1, 2)).reshape(12, 9) / 2
@@ -251,4 +251,4 @@ def _spread(bones: BoneSpace, name: str, stage: int) -> scipy.sparse.csr_matrix:
     """(n, n) what each vertex of a bone takes over of its neighbours' pushes."""
     points = bones.points(name)
     reach = (SPREAD_SMALL if name.startswith(SMALL) else SPREAD)[stage]
-    return spreading(points, max(reach, SPREAD_ROD) if name.startswith(RODS) else reach)
+    return spreading(points, max(reach, SPREAD_RIB) if name.startswith("rib") else reach)
