@@ -18,7 +18,8 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
     ----------
     where: the model file; or a folder, to look through with all below it
     kinds: such as ("SMPL", "SMPL-H")
-    gender: male, female or neutral; a file is also right, whatever its gender, for neutral, which SKEL has not
+    gender: male, female or neutral; a file is also right, whatever its gender, for neutral, which SKEL has not, and when
+        nothing tells its gender
     option: what the user gives `where` with, for errors
 
     Raises
@@ -37,7 +38,8 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
         body = load_body(where)
         if body.kind not in kinds:
             raise FileError(f"The file {where} holds a {body.kind} model instead of {wanted}: {_sources(kinds)}.")
-        if gender not in ("neutral", body.gender):
+        untold = body.gender == "neutral" and where.is_file() and not gender_of({}, where, "")
+        if gender not in ("neutral", body.gender) and not untold:
             raise FileError(f"The model {where} is {body.gender}, but the motion is {gender}: give the {gender} model.")
         return body
     found = find_model(where, kinds, gender)

@@ -13,9 +13,11 @@ import scipy.sparse
 from ..errors import FileError
 from ..exchange.named_arrays import gender_in
 
+SLACK = 0.1  # by which weights may not add up to 1: official files are rounded, damaged ones miss by far
 
-def gender_of(content: dict[str, Any], path: Path) -> str:
-    """male, female, neutral or child: as the content says, else the file's name, else its folder's, else neutral.
+
+def gender_of(content: dict[str, Any], path: Path, otherwise: str = "neutral") -> str:
+    """male, female, neutral or child: as the content says, else the file's name, else its folder's; `otherwise` if none does.
 
     Official files name their gender only outside: `skel_male.pkl`, `basicmodel_f_lbs_10_207_0_v1.1.0.pkl`,
     `star_1_1/female/model.npz`.
@@ -28,7 +30,7 @@ def gender_of(content: dict[str, Any], path: Path) -> str:
     for gender in ("female", "male", "neutral"):
         if gender in stem or gender[0] in words:
             return gender
-    return folder if folder in ("female", "male") else "neutral"
+    return folder if folder in ("female", "male") else otherwise
 
 
 class Reader:
@@ -111,4 +113,18 @@ class Reader:
             matrix = scipy.sparse.csr_matrix(value, dtype=np.float64)
         if not np.isfinite(matrix.data).all():
             raise self._wrong(key, "holds values that are not finite")
+        return matrix
+
+    def weights(self, key: str, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
+        """Skin weights, each vertex' of which add up to 1."""
+        matrix = self.sparse(key, shape)
+        if np.abs(np.asarray(matrix.sum(1)) - 1).max(initial=0) > SLACK:
+            raise self._wrong(key, "has rows that do not add up to 1")
+        return matrix
+
+    def regressor(self, key: str, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
+        """Weights of vertices for joints, which add up to 1, and to less only where a model has been cut down."""
+        matrix = self.sparse(key, shape)
+        if np.asarray(matrix.sum(1)).max(initial=0) > 1 + SLACK:
+            raise self._wrong(key, "has rows that add up to more than 1")
         return matrix

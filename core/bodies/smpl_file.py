@@ -14,6 +14,7 @@ from .model_file import Reader, gender_of
 from .smpl_joints import HANDS, N_JOINTS, N_SHARED, PARENTS, SMPL_H, SMPL_X, LargerTree, smpl_joint_of
 
 N_BETAS = 10
+TALLEST = 5.0  # metres; what is beyond is no person's
 N_FEATURES = {"SMPL": 9 * 23, "STAR": 4 * 23 + 1}  # what pose correctives are driven by
 
 _LARGER = {"SMPL-H": SMPL_H, "SMPL-X": SMPL_X}
@@ -62,6 +63,10 @@ def smpl_from_content(content: dict[str, Any], path: Path) -> SmplData:
     reader = Reader(content, path, kind)
     template = reader.floats("v_template", (None, 3))
     n = len(template)
+    if n and np.ptp(template, axis=0).max() > TALLEST:
+        raise FileError(
+            f"The {kind} body in {path} is {np.ptp(template, axis=0).max():.3g} m large: it is damaged, or not in metres."
+        )
     tree = _LARGER.get(kind)
     parents = PARENTS if tree is None else tree.parents
     n_joints = len(parents)
@@ -77,8 +82,8 @@ def smpl_from_content(content: dict[str, Any], path: Path) -> SmplData:
             f"The {kind} file {path} holds {n_betas} directions of shape, but {N_BETAS} are needed: "
             "download the model files again."
         )
-    regressor = reader.sparse("J_regressor", (n_joints, n))
-    weights = reader.sparse("weights", (n, n_joints))
+    regressor = reader.regressor("J_regressor", (n_joints, n))
+    weights = reader.weights("weights", (n, n_joints))
     posedirs = _posedirs(reader, kind, n, n_joints)
     if tree is not None:
         regressor, weights, posedirs = _body_part(tree, regressor, weights, posedirs)

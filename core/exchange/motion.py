@@ -91,7 +91,8 @@ def turned(motion: Motion, rotation: np.ndarray, pelvis: np.ndarray | None = Non
     if motion.kind == "skel":
         frame = Rotation.from_matrix(_PELVIS_FRAME)
         inside = frame.inv() * Rotation.from_matrix(rotation) * frame
-        root[:] = np.unwrap((inside * Rotation.from_euler(_ROOT_AXES, root)).as_euler(_ROOT_AXES), axis=0)
+        root[:] = (inside * Rotation.from_euler(_ROOT_AXES, root)).as_euler(_ROOT_AXES)
+        poses = continuous(poses)
     else:
         root[:] = (Rotation.from_matrix(rotation) * Rotation.from_rotvec(root)).as_rotvec()
     return replace(motion, poses=poses, trans=(motion.trans + p) @ rotation.T - p)
@@ -129,7 +130,7 @@ def at_frames(motion: Motion, frames: np.ndarray) -> Motion:
         return values[before] + share * (values[after] - values[before])
 
     if motion.kind == "skel":
-        poses = between(np.unwrap(motion.poses, axis=0))
+        poses = between(np.unwrap(continuous(motion.poses), axis=0))
     else:
         poses = motion.poses[before].astype(float)
         moved = share[:, 0] > 0
@@ -141,3 +142,22 @@ def at_frames(motion: Motion, frames: np.ndarray) -> Motion:
     if failed is not None:
         failed = failed[before] | (failed[after] & (share[:, 0] > 0))
     return replace(motion, poses=poses, betas=betas, trans=between(motion.trans), failed=failed)
+
+
+def continuous(pose: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    """(F, 46) the same poses with the root's angles continuous over time, and none beyond one turn.
+
+    The root's angles are Euler angles, of which two triples mean the same; that which is nearer to the frame before is taken.
+    Frames that are not `known` (F,) keep what they have.
+    """
+    pose = pose.copy()
+    before = None
+    for k in np.flatnonzero(np.ones(len(pose), bool) if known is None else known):
+        root = pose[k, :3]
+        if before is not None:
+            # R3 R2 R1 with the middle angle flipped over
+            triples = np.array([root, [root[0] + np.pi, np.pi - root[1], root[2] + np.pi]])
+            triples += 2 * np.pi * np.round((before - triples) / (2 * np.pi))
+            root = triples[np.abs(triples - before).sum(1).argmin()]
+        pose[k, :3] = before = root - 2 * np.pi * np.trunc(root / (2 * np.pi))
+    return pose

@@ -128,6 +128,8 @@ def least_squares(
             if not waiting.any():
                 break
         small = step.abs().amax(1) <= least * (least + x.abs().amax(1))  # as scipy's xtol
+        if shared:  # one problem is done as a whole: who stopped alone would keep shared parameters that others leave
+            small = small.all().expand_as(small)
         done = done | torch.where(waiting, small, before - cost <= tolerance * before)
         if after_iteration is not None:
             after_iteration(iteration)

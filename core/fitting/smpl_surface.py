@@ -14,7 +14,7 @@ from ..bodies.smpl import Smpl
 from ..bodies.smpl_joints import N_JOINTS, PARENTS
 from .least_squares import Block, least_squares
 from .segments import evenly_spread, segment_rotations
-from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, checked_betas, sampled
+from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, checked_betas, looked_at, planes
 
 N_POSE = 3 * N_JOINTS
 CHUNK = 16  # frames at a time: what bounds the memory of the derivatives
@@ -55,24 +55,24 @@ def fit_smpl(
     shape = checked_betas(betas, smpl.n_betas)
     surfaces = checked(skin, smpl.n_skin)
     points = _Points(smpl, evenly_spread(smpl.data.skin_template, POINTS))
-    seen = sampled(surfaces, points.ids, report)
-    chosen = np.flatnonzero(seen.finite)
+    centre, finite = looked_at(surfaces, points.ids, report)
+    chosen = np.flatnonzero(finite)
     n_frames = surfaces.shape[0]
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
     error = np.full(surfaces.shape[:2], np.inf, np.float32)
     for start in range(0, len(chosen), CHUNK):
         report(READING + (1 - READING) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
-        x = _fitted(points, seen.targets[frames], shape)
+        surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
+        x = _fitted(points, planes(surface[:, points.ids]), shape)
         with torch.inference_mode():
             own = smpl(x[:, :N_POSE], shape, x[:, N_POSE:]).skin
         assert own is not None
-        surface = np.asarray(surfaces[frames], np.float64) - seen.centre[frames]
         error[frames] = np.linalg.norm(own.numpy() - surface, axis=2)
         pose[frames], trans[frames] = np.split(x.double().numpy(), [N_POSE], 1)
-    trans += seen.centre[:, 0]
+    trans += centre[:, 0]
     report(1.0, "pose")
-    return SmplFit(pose, shape[0].double().numpy(), trans, error, ~seen.finite | (error.max(1) > FAILED))
+    return SmplFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
 
 
 class _Points:

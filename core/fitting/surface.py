@@ -6,7 +6,7 @@ surface itself (`segments`) and made exact by damped Gauss-Newton with the surfa
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from ..anatomy.joints import POSE_NAMES
 from ..bodies.skel import Skel
 from ..bodies.skin_points import SkinPoints
 from ..errors import InputError
+from ..exchange.motion import continuous
 from .least_squares import Block, least_squares
 from .segments import evenly_spread, pose_from_segments
 from .smoothing import runs, smoothed
@@ -56,9 +57,14 @@ class SkelFit:
         return f"SkelFit({len(self.pose)} frames, {self.failed.sum()} failed, {1e3 * self.mean_error:.1f} mm)"
 
     @property
+    def frame_error(self) -> np.ndarray:
+        """(F,) mean distance of each frame's vertices from their targets, metres; infinite where a frame was not finite."""
+        return self.vertex_error.mean(1)
+
+    @property
     def mean_error(self) -> float:
         """Mean distance of the skin's vertices from their targets in frames that have not failed, metres."""
-        each = self.vertex_error.mean(1)[~self.failed]
+        each = self.frame_error[~self.failed]
         return float(each.mean()) if each.size else float("nan")
 
 
@@ -87,7 +93,7 @@ def fit_skel(
     Parameters
     ----------
     skin: (F, N, 3) or (N, 3) metres, Y up; any place and orientation; frames in their order in time. Of long sequences
-        that would not fit into memory, `Surfaces`, which are asked for 64 frames at a time, twice
+        that would not fit into memory, `Surfaces`, which are asked for 32 frames at a time, twice
     skel: the body
     betas: (10,) its shape; one for the whole sequence is solved for when None
     limits: whether angles stay within two degrees of the body's limits; else they go as far as the surface asks
@@ -118,19 +124,23 @@ def fit_skel(
     coarse, fine = (
         _Problem(SkinPoints(skel, some, torch.zeros(1, dtype=torch.float32)), limits) for some in (ids[few], ids)
     )
-    targets, centre, finite = sampled(surfaces, ids, report)
+    centre, finite = looked_at(surfaces, ids, report)
     chosen = np.flatnonzero(finite)
+
+    def about_centre(frames: np.ndarray) -> np.ndarray:
+        return np.asarray(surfaces[frames], np.float64) - centre[frames]
+
     if betas is None:
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
         # Frames that are no body's, as trackers leave them at ends, would pull the shape after them.
-        mean = torch.zeros(1, skel.n_betas, dtype=torch.float32)
-        poses = coarse.pose(targets[some][..., few], mean, tolerance=0.03)
-        miss = coarse.distance(poses, targets[some][..., few], mean)
+        targets, mean = planes(about_centre(some)[:, ids]), torch.zeros(1, skel.n_betas, dtype=torch.float32)
+        poses = coarse.pose(targets[..., few], mean, tolerance=0.03)
+        miss = coarse.distance(poses, targets[..., few], mean)
         sound = miss <= OUTLYING * miss.median()
-        some, x = some[sound.numpy()], torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
-        x = coarse.shape(targets[some][..., few], x)
-        shape = fine.shape(targets[some], x, FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
+        targets, x = targets[sound], torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
+        x = coarse.shape(targets[..., few], x)
+        shape = fine.shape(targets, x, FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
     else:
         shape = checked_betas(betas, skel.n_betas)
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
@@ -138,9 +148,11 @@ def fit_skel(
     for start in range(0, len(chosen), CHUNK):
         report(READING + (1 - READING - SMOOTHING * bool(smoothness)) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
-        x = coarse.pose(targets[frames][..., few], shape)
-        q, t = fine.pose(targets[frames], shape, x, FINE_STEPS).split([N_POSE, 3], 1)
-        error[frames] = _distance(skel, q, shape, t, surfaces, frames, centre)
+        surface = about_centre(frames)
+        targets = planes(surface[:, ids])
+        x = coarse.pose(targets[..., few], shape)
+        q, t = fine.pose(targets, shape, x, FINE_STEPS).split([N_POSE, 3], 1)
+        error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
     if smoothness:
@@ -150,7 +162,7 @@ def fit_skel(
         for frames in np.split(ids, range(CHUNK, len(ids), CHUNK)):
             report(1 - SMOOTHING / 2 * (1 - frames[0] / n_frames), "smoothing")
             q, t = torch.as_tensor(smooth[frames]).float(), torch.as_tensor(there[frames] - centre[frames, 0]).float()
-            after = _distance(skel, q, shape, t, surfaces, frames, centre)
+            after = _distance(skel, q, shape, t, about_centre(frames))
             kept = after.max(1) <= FAILED  # none fails for its neighbours
             frames = frames[kept]
             pose[frames], trans[frames], error[frames] = smooth[frames], there[frames], after[kept]
@@ -159,13 +171,10 @@ def fit_skel(
 
 
 @torch.inference_mode()
-def _distance(
-    skel: Skel, pose: Tensor, betas: Tensor, trans: Tensor, surfaces: Surfaces, frames: np.ndarray, centre: np.ndarray
-) -> np.ndarray:
-    """(B, N) metres between the body's skin about the middles (F, 1, 3) of the surfaces and those of frames (B,)."""
+def _distance(skel: Skel, pose: Tensor, betas: Tensor, trans: Tensor, surface: np.ndarray) -> np.ndarray:
+    """(B, N) metres between the body's skin and surfaces (B, N, 3)."""
     own = skel(pose, betas, trans).skin
     assert own is not None
-    surface = np.asarray(surfaces[frames], np.float64) - centre[frames]
     return np.linalg.norm(own.numpy() - surface, axis=2)
 
 
@@ -215,16 +224,13 @@ def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
     return surfaces
 
 
-class Sampled(NamedTuple):
-    """Some vertices of F surfaces."""
-
-    targets: Tensor  # (F, 3, n) float32 about their middle, near which it is exact to a tenth of a micrometre
-    centre: np.ndarray  # (F, 1, 3) the middle
-    finite: np.ndarray  # (F,) frames all of whose vertices are finite; the others' targets are zero
+def planes(points: np.ndarray) -> Tensor:
+    """(B, 3, n) float32 of points (B, n, 3) about their middle, where it is exact to a tenth of a micrometre."""
+    return torch.as_tensor(points.transpose(0, 2, 1), dtype=torch.float32)
 
 
-def sampled(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> Sampled:
-    """The vertices `ids` (n,) of all surfaces.
+def looked_at(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """The middle (F, 1, 3) of the vertices `ids` (n,) of all surfaces, and which frames (F,) are finite in all vertices.
 
     Raises
     ------
@@ -232,40 +238,17 @@ def sampled(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> Sampled:
         When no frame is finite.
     """
     n_frames = surfaces.shape[0]
-    finite = np.zeros(n_frames, bool)
-    centre = np.zeros((n_frames, 1, 3))
-    targets = torch.zeros(n_frames, 3, len(ids), dtype=torch.float32)
+    finite, centre = np.zeros(n_frames, bool), np.zeros((n_frames, 1, 3))
     for start in range(0, n_frames, CHUNK):
         report(READING * start / n_frames, "surface")
         frames = np.arange(start, min(start + CHUNK, n_frames))
-        surface = np.asarray(surfaces[frames], np.float64)
-        frames = frames[(np.abs(surface) < BEYOND_THE_WORLD).all((1, 2))]
-        surface = surface[frames - start][:, ids]
-        finite[frames] = True
-        centre[frames] = surface.mean(1, keepdims=True)
-        targets[frames] = torch.as_tensor((surface - centre[frames]).transpose(0, 2, 1), dtype=torch.float32)
+        surface = np.asarray(surfaces[frames])
+        finite[frames] = (np.abs(surface) < BEYOND_THE_WORLD).all((1, 2))
+        sound = frames[finite[frames]]
+        centre[sound] = surface[sound - start][:, ids].mean(1, keepdims=True, dtype=np.float64)
     if not finite.any():
         raise InputError("No frame of the skin is finite: there is nothing to fit to.")
-    return Sampled(targets, centre, finite)
-
-
-def continuous(pose: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
-    """(F, 46) the same poses with the root's angles continuous over time, and none beyond one turn.
-
-    The root's angles are Euler angles, of which two triples mean the same; that which is nearer to the frame before is taken.
-    Frames that are not `known` (F,) keep what they have.
-    """
-    pose = pose.copy()
-    before = None
-    for k in np.flatnonzero(np.ones(len(pose), bool) if known is None else known):
-        root = pose[k, :3]
-        if before is not None:
-            # R3 R2 R1 with the middle angle flipped over
-            triples = np.array([root, [root[0] + np.pi, np.pi - root[1], root[2] + np.pi]])
-            triples += 2 * np.pi * np.round((before - triples) / (2 * np.pi))
-            root = triples[np.abs(triples - before).sum(1).argmin()]
-        pose[k, :3] = before = root - 2 * np.pi * np.trunc(root / (2 * np.pi))
-    return pose
+    return centre, finite
 
 
 class _Problem:
@@ -359,7 +342,9 @@ class _Problem:
                 self.points.at(q, betas + steps.repeat(len(x), 1), trans).unflatten(0, (len(x), 2, n_betas)).unbind(1)
             )
             by_shape = (ahead - behind) / (2 * BETA_STEP)
-            return (found - targets).flatten(1) * self.unit, torch.cat([columns, by_shape], 1).flatten(2) * self.unit
+            return ((found - targets) * self.unit).flatten(1), (torch.cat([columns, by_shape], 1) * self.unit).flatten(
+                2
+            )
 
         lower, upper = self.bounds(3 + n_betas)
         blocks = [Block(skin, with_derivatives), self._priors(), self._shape_prior(n_betas)]

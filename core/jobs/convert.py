@@ -12,10 +12,10 @@ from ..bodies.licensed import licensed_body
 from ..bodies.skel import Skel
 from ..bodies.smpl import Smpl
 from ..errors import InputError
-from ..exchange.motion import Motion, resampled
+from ..exchange.motion import Motion, continuous, resampled
 from ..exchange.motion_files import check_place, load_motion, save_motion
 from ..fitting.smpl_surface import fit_smpl
-from ..fitting.surface import continuous, fit_skel
+from ..fitting.surface import fit_skel
 from .named import Progress, part
 from .surface import fit_values
 
@@ -76,6 +76,7 @@ def convert_motion(
         output, kind, gender, fps, frames: of what was written
         vertex_error: mean distance of the two skins over all vertices and frames that did not fail, metres; None where
             nothing was fitted
+        frame_errors: the same of each frame, None where it was not finite; empty where nothing was fitted
         failed: numbers of the frames in which a vertex is farther off than 6 cm
         seconds: what the work took
 
@@ -97,7 +98,8 @@ def convert_motion(
         raise InputError(
             f"In no frame of {motion} the skins come nearer than 6 cm everywhere: see whether the models belong to it."
         )
-    errors = fit.vertex_error.mean(1)[~failed] if fit else np.zeros(0)
+    of_frames = fit.vertex_error.mean(1) if fit else np.zeros(0)
+    errors = of_frames[~failed]
     save_motion(result, output, pelvis)
     return {
         "output": str(output),
@@ -106,6 +108,7 @@ def convert_motion(
         "fps": result.fps,
         "frames": len(result),
         "vertex_error": float(errors.mean()) if errors.size else None,
+        "frame_errors": [round(e, 6) if np.isfinite(e) else None for e in of_frames.tolist()],
         "failed": np.flatnonzero(failed).tolist(),
         "seconds": round(time.perf_counter() - clock, 3),
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import torch
 from osteon.core import cli, jobs
 from osteon.core.anatomy.joints import POSE_NAMES
-from osteon.core.errors import InputError
+from osteon.core.bodies.licensed import licensed_body
+from osteon.core.errors import FileError, InputError
 from osteon.core.exchange.motion import Motion
 from osteon.core.exchange.motion_files import load_motion, save_motion
 
@@ -59,7 +61,9 @@ def test_amass_becomes_skel(arguments, skel_and_smpl, tmp_path, capfd):
         body(*(torch.as_tensor(a).float() for a in (m.poses, m.betas[None], m.trans))).skin
         for body, m in ((skel, motion), (smpl, source))
     )
-    assert abs((own - target).norm(dim=2).mean() - answer["vertex_error"]) < 1e-4
+    apart = (own - target).norm(dim=2).mean(1)
+    assert abs(apart.mean() - answer["vertex_error"]) < 1e-4
+    assert np.abs(apart.numpy() - answer["frame_errors"]).max() < 1e-4
     assert {path.name for path in tmp_path.iterdir()} == {"walk.npz", "walk_poses.npz"}
 
 
@@ -197,6 +201,14 @@ def test_the_wrong_model_is_refused(arguments, amass, model_folder, tmp_path, ca
     save_motion(replace(walk(2), gender="female"), amass)
     assert "is male, but the motion is female" in refused([*arguments[:5], smpl, "--skel", skel], capfd)
     assert not (tmp_path / "walk.npz").exists()
+
+
+def test_a_model_whose_gender_nothing_tells_is_taken_as_it_is(model_folder, tmp_path):
+    shutil.copy(model_folder / "SMPL_MALE.pkl", tmp_path / "mine.pkl")
+    assert licensed_body(tmp_path / "mine.pkl", ("SMPL",), "female", "--smpl").kind == "SMPL"
+    shutil.copy(model_folder / "SMPL_MALE.pkl", tmp_path / "SMPL_NEUTRAL.pkl")
+    with pytest.raises(FileError, match="is neutral, but the motion is female"):
+        licensed_body(tmp_path / "SMPL_NEUTRAL.pkl", ("SMPL",), "female", "--smpl")
 
 
 def test_another_topology_is_refused(arguments, amass, capfd):

@@ -89,10 +89,11 @@ def random_motion(stops: int = 4) -> torch.Tensor:
 MOTIONS["random"] = random_motion()
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["shape known", "shape wanted"])
 @pytest.mark.parametrize("name", MOTIONS)
-def test_skel_finds_its_motions(name):
+def test_skel_finds_its_motions(name, known):
     smpl, skel = load_body("open-smpl-female"), load_body("open-female")
-    fit = fit_skel(smpl(MOTIONS[name]).skin, skel, np.zeros(10))
+    fit = fit_skel(smpl(MOTIONS[name]).skin, skel, np.zeros(10) if known else None)
     assert fit.vertex_error.mean() < 0.004  # 12 mm are wanted
     assert not fit.failed.any()
     beyond = np.maximum(fit.pose - skel.limits[:, 1], skel.limits[:, 0] - fit.pose)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from osteon.core.bodies.load import load_body
 from osteon.core.errors import FileError, InputError
-from osteon.core.exchange.motion import Motion, resampled, turned
+from osteon.core.exchange.motion import Motion, continuous, resampled, turned
 from osteon.core.exchange.motion_files import load_motion, save_motion
 from scipy.spatial.transform import Rotation
 
@@ -299,6 +299,10 @@ BAD = {
     "a text": (amass(M, poses=np.array(["x"])), "numbers"),
     "another model": (amass(M, surface_model_type="star"), "model star"),
     "mirrors": (matrices(M) | {"body_pose": -np.tile(np.eye(3), (F, 23, 1, 1))}, "holds no motion"),
+    "no rotations": (
+        matrices(M) | {"body_pose": np.zeros((F, 23, 3, 3))},
+        "body_pose holds matrices that are no rotations",
+    ),
     "frames out of order": (plain_smpl(M) | {"frame_ids": np.arange(F)[::-1]}, "order"),
     "frames far apart": (plain_smpl(M) | {"frame_ids": np.arange(F) * 10**9}, "order"),
 }
@@ -312,6 +316,7 @@ def test_what_is_no_sound_motion_is_refused_in_a_sentence(what, ending, tmp_path
     with pytest.raises(FileError, match=words) as caught:
         load_motion(path)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_motion_file_is_no_program(tmp_path):
@@ -372,3 +377,21 @@ def test_resampling_goes_the_shortest_way():
     angles[:, 2] = 3.1, -3.1
     half = resampled(Motion("skel", angles, np.zeros(10), np.zeros((2, 3)), "male", 1.0), 2)
     assert abs(abs(half.poses[1, 2]) - np.pi) < 1e-9
+
+
+def test_angles_that_mean_the_same_are_brought_together():
+    root = np.array([[0.1, 0.2, 3.1], [0.1, 0.2, -3.1], [0.1 - np.pi, np.pi - 0.2, -3.1 + np.pi]])
+    pose = np.zeros((3, 46))
+    pose[:, :3] = root
+    found = continuous(pose)[:, :3]
+    assert np.abs(np.diff(found, axis=0)).max() < 0.1
+
+
+def test_between_frames_whose_angles_mean_the_same_nothing_moves():
+    """As programs write that fit each frame for itself: two triples of the root's angles are one rotation."""
+    poses = np.zeros((3, 46))
+    poses[:, :3] = [0.3, 0.4, 1.0]
+    poses[1, :3] = [0.3 - np.pi, np.pi - 0.4, 1.0 - np.pi]
+    still = resampled(Motion("skel", poses, np.zeros(10), np.zeros((3, 3)), "male", 30.0), 60)
+    turns = Rotation.from_euler("zxy", still.poses[:, :3])
+    assert (turns * turns[0].inv()).magnitude().max() < 1e-6

@@ -80,6 +80,27 @@ def test_parameters_may_be_shared_by_all_problems():
     assert solution.converged.all()
 
 
+def test_problems_that_share_parameters_stop_together():
+    """The first step helps nobody, and is small beside the first problem's own number, which has arrived; a later one helps."""
+    far = 1e12
+
+    def residuals(x):
+        own, common = x.unbind(1)
+        return torch.stack([own[0] - far, 1e3 * (own[1] + common[1]).exp() - 1e3])[:, None]
+
+    start = torch.tensor([[far, 0.0], [-12.0, 0.0]], dtype=torch.float64)
+    found = least_squares(
+        [Block(residuals, lambda x: jacobian_by_rows(residuals, x))], start, shared=1, max_iterations=60
+    )
+    assert found.x[1].sum().abs() < 1e-6
+    assert found.x[0, 1] == found.x[1, 1] != 0
+
+
+def jacobian_by_rows(residuals, x):
+    full = torch.autograd.functional.jacobian(residuals, x)  # (B, R, B, P)
+    return residuals(x), torch.stack([full[k, :, k].T for k in range(len(x))])
+
+
 def test_who_is_stuck_has_not_converged():
     """Where it is flat no step of a sane length helps, and where derivatives are infinite there is none."""
     flat = least_squares(lambda x: 1e3 * x.exp() - 1e3, torch.tensor([[-30.0]], dtype=torch.float64), max_iterations=20)

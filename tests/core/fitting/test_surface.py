@@ -7,7 +7,7 @@ from osteon.core.anatomy.joints import POSE_NAMES
 from osteon.core.bodies.load import load_body
 from osteon.core.errors import InputError
 from osteon.core.fitting.least_squares import jacobian
-from osteon.core.fitting.surface import _Problem, continuous, fit_skel
+from osteon.core.fitting.surface import _Problem, fit_skel
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +103,6 @@ def test_the_root_turns_on_without_jumps(body):
     steps[np.abs(steps - 2 * np.pi) < 0.5] -= 2 * np.pi  # where one turn is over
     assert np.degrees(np.abs(steps).max()) < 20
     assert np.abs(fit.pose).max() <= 2 * np.pi
-
-
-def test_angles_that_mean_the_same_are_brought_together():
-    root = np.array([[0.1, 0.2, 3.1], [0.1, 0.2, -3.1], [0.1 - np.pi, np.pi - 0.2, -3.1 + np.pi]])
-    pose = np.zeros((3, 46))
-    pose[:, :3] = root
-    found = continuous(pose)[:, :3]
-    assert np.abs(np.diff(found, axis=0)).max() < 0.1
 
 
 def test_the_derivatives_of_the_priors(body):
