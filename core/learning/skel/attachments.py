@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .bone_space import BoneSpace
+from .bone_space import BoneSpace, turned_and_lengthened
 from .joints import Places
 
 NEARLY = 0.004  # metres beyond the least between two bones, within which vertices belong to their joint
@@ -74,10 +74,9 @@ def _going_along(bones: BoneSpace, before: BoneSpace, joints: Sequence[Attachmen
         _moved(bones, before, joint.other, joint.other_ids) - _moved(bones, before, joint.bone, joint.ids)
         for joint in joints
     ]
-    along = np.zeros(3)
+    linear = np.zeros((3, 3, misses[0].shape[1]))
     if len(joints) > 1:
-        along = (ends[1] - ends[0]) / ((ends[1] - ends[0]) @ (ends[1] - ends[0]))
-    linear = np.einsum("ak,c->ack", misses[-1] - misses[0], along)
+        linear = turned_and_lengthened(ends[1] - ends[0], misses[1] - misses[0])
     return linear, misses[0] - np.einsum("ack,c->ak", linear, ends[0])
 
 

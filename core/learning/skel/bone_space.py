@@ -38,6 +38,18 @@ class BoneSpace:
         """(v, 3) a part's vertices in the mean body."""
         return self.template[self.members(name)]
 
+    def only(self, name: str) -> "BoneSpace":
+        """A single part by itself."""
+        points = self.points(name)
+        return BoneSpace((name,), np.zeros(len(points), int), points, self.maps[[self.names.index(name)]])
+
+    def with_part(self, alone: "BoneSpace") -> "BoneSpace":
+        """With a part that was moved by itself."""
+        (name,) = alone.names
+        template, maps = self.template.copy(), self.maps.copy()
+        template[self.members(name)], maps[self.names.index(name)] = alone.template, alone.maps[0]
+        return self.moved(template, maps)
+
     def moved(self, template: np.ndarray | None = None, maps: np.ndarray | None = None) -> "BoneSpace":
         """With another template or other maps."""
         return replace(
@@ -75,6 +87,19 @@ def affine(points: np.ndarray, directions: np.ndarray) -> np.ndarray:
     linear = solution.reshape(4, len(directions), 3).transpose(2, 0, 1)
     linear[:, 3] -= np.einsum("ack,c->ak", linear[:, :3], middle)
     return linear
+
+
+def turned_and_lengthened(along: np.ndarray, miss: np.ndarray) -> np.ndarray:
+    """(3, 3, K) linear maps that take the end of a rod to where it should be, by turning and lengthening the rod.
+
+    Of all maps that do, those that shear it least. To first order: small turns.
+
+    along: (3,) from one end to the other, metres
+    miss: (3, K) by how much the other end should move
+    """
+    along = along / (along @ along)
+    aside = miss - np.outer(along, along @ miss) / (along @ along)
+    return np.einsum("ak,c->ack", miss, along) - np.einsum("a,ck->ack", along, aside)
 
 
 def spreading(points: np.ndarray, reach: float) -> scipy.sparse.csr_matrix:

@@ -18,7 +18,7 @@ from ..inside import Skin
 from ..report.sampling import BETA_BOUND, WIDER
 from . import attachments
 from .bone_names import Bones
-from .bone_space import TOGETHER, BoneSpace, spreading, symmetric
+from .bone_space import TOGETHER, BoneSpace, affine, spreading, symmetric
 from .contacts import Contacts, loudest
 from .joints import Places
 
@@ -35,8 +35,9 @@ FARTHEST = 0.04  # metres outside the skin beyond which no placed bone is
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
-# Metres of motion that growing to twice the length or shearing by as much is worth besides: small bones would collapse.
-STRAIN = 0.025
+# Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all: thin bones, and such
+# as are attached at both ends, would be flattened.
+STRAIN = 0.1
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
@@ -63,6 +64,7 @@ def settle(
     stages: Iterable[int],
     held: Places,
     pool: int = POOL,
+    shallower: float = 0.0,
 ) -> BoneSpace:
     """The bones moved inside the skin of all shapes within 2.5 standard deviations, and apart from one another.
 
@@ -71,12 +73,12 @@ def settle(
     stages: which of the stages, from wide pushes to narrow ones
     held: places at which bones should stay, as `joints.held` gives them
     pool: how many random shapes are looked at
+    shallower: metres by which bones may lie shallower than they should
     """
     margin = np.full(len(bones.names), MARGIN)
     for part, name in enumerate(bones.names):
         margin[part] = next((depth for stem, depth in DEPTHS.items() if name.startswith(stem)), MARGIN)
-    margin = margin[bones.parts]
-    strain = np.zeros((len(bones.names), 3, 3, 1 + N_BETAS))  # of the mean body and per beta, all that was added
+    margin = margin[bones.parts] - shallower
     before, attached = bones, attachments.attachments(bones)
     held = held + attachments.places(bones, attached)
     for n, stage in enumerate(stages):
@@ -99,7 +101,7 @@ def settle(
         spread = [_spread(bones, name, stage) for name in bones.names]
         contacts = Contacts(bones, meshes)
         for _ in range(ROUNDS):
-            bones, strain = _push_maps(bones, strain, work, betas, margin, contacts, held)
+            bones = _push_maps(bones, before, work, betas, margin, contacts, held)
             bones = attachments.kept(bones, before, attached)
         for _ in range(ROUNDS):
             bones = _push_template(bones, work, betas, margin, spread, contacts)
@@ -160,18 +162,17 @@ def _asking(
 
 
 def _push_maps(
-    bones: BoneSpace, strain: np.ndarray, work: Work, betas: np.ndarray, margin: np.ndarray, contacts: Contacts,
+    bones: BoneSpace, before: BoneSpace, work: Work, betas: np.ndarray, margin: np.ndarray, contacts: Contacts,
     held: Places,
-) -> tuple[BoneSpace, np.ndarray]:  # fmt: skip
-    """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small.
-
-    strain: (P, 3, 3, 11) how bones have grown and sheared since settling began; also returned
+) -> BoneSpace:  # fmt: skip
+    """One Gauss-Newton step on each bone's place and maps: sum of (lack + n.u)^2, with the motion u of the bone held small,
+    and all growing and shearing since `before`.
     """
     everywhere = np.column_stack([np.ones(len(betas)), betas])
     usual = everywhere.T @ everywhere / len(betas)
     groups = {part: [part] for part in range(len(bones.names))}
     for together in TOGETHER:
-        group = [bones.names.index(name) for name in together]
+        group = [bones.names.index(name) for name in together if name in bones.names]
         groups.update(dict.fromkeys(group, group))
     asked: dict[int, list] = {}
     for n, (k, skin, near) in enumerate(work):
@@ -180,7 +181,7 @@ def _push_maps(
         for first in np.unique(firsts).tolist():
             own = firsts == first
             asked.setdefault(first, []).append((k, ids[own], lack[own], outward[own]))
-    template, maps, strain = bones.template.copy(), bones.maps.copy(), strain.copy()
+    template, maps = bones.template.copy(), bones.maps.copy()
     for first, rows in asked.items():
         names = [bones.names[part] for part in groups[first]]
         if names[0] in FITTED:
@@ -195,8 +196,7 @@ def _push_maps(
         resistance = STIFFNESS * sum(len(r[1]) for r in rows)
         straining = np.kron(STRAIN**2 * STRAINED, usual)
         normal = resistance * (np.kron(np.kron(np.eye(3), stiff), usual) + straining)
-        before = np.concatenate([strain[first], np.zeros((3, 1, strain.shape[-1]))], 1)
-        right = -resistance * straining @ before.ravel()
+        right = -resistance * straining @ _strain(bones, before, members, first).ravel()
         for k, ids, lack, outward in rows:
             place = np.column_stack([bones.template[ids] - middle, np.ones(len(ids))])
             row = np.einsum("na,nc,k->nack", outward, place, everywhere[k]).reshape(len(ids), -1)
@@ -210,8 +210,18 @@ def _push_maps(
         points = bones.template[members]
         template[members] = points + points @ change[:, :3, 0].T + change[:, 3, 0]
         maps[groups[first]] += change[..., 1:]
-        strain[groups[first]] += (change[:, :3] + change[:, :3].swapaxes(0, 1)) / 2
-    return bones.moved(template, maps), strain
+    return bones.moved(template, maps)
+
+
+def _strain(bones: BoneSpace, before: BoneSpace, members: np.ndarray, part: int) -> np.ndarray:
+    """(3, 4, 11) how a bone has grown, sheared and turned since `before`, in the mean body and per beta; its shift is left out.
+
+    members: the vertices of the bone, and of the one that changes with it
+    """
+    moves = bones.template[members] - before.template[members]
+    strain = np.concatenate([affine(before.template[members], moves[None]), bones.maps[part] - before.maps[part]], 2)
+    strain[:, 3] = 0
+    return strain
 
 
 def _on_midline(name: str) -> bool:

@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
 LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apart
+SHALLOWER = 0.003  # metres less over the clavicle the last time, when the first rib gives way to it no more
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones are covered, and poses of each
 USUAL = 200  # poses in which covering bones shall change little
@@ -132,7 +133,7 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
     # Ribs have given way by turns: now the scapula's axes are found on what they are, and it turns once more.
     found = _with_axes(shapes, _with_bones(people, shapes, found, bones), bones)
-    bones = _seat(people, gender, shapes, found, bones)
+    bones = _seat(people, gender, shapes, found, bones, pool=LARGE_POOL, shallower=SHALLOWER)
     found = _with_bones(people, shapes, found, bones)
     progress(0.8, f"{gender}: skin weights and pose correctives")
     return with_skin(people, gender, shapes, found)
@@ -163,11 +164,21 @@ def _seated(
 
 
 def _seat(
-    people: People, gender: str, shapes: Shapes, found: Learned, bones: BoneSpace, given: float = 0.0
+    people: People,
+    gender: str,
+    shapes: Shapes,
+    found: Learned,
+    bones: BoneSpace,
+    given: float = 0.0,
+    pool: int = POOL,
+    shallower: float = 0.0,
 ) -> BoneSpace:
-    """Bones of a body, the scapula seated on the ribs (`given` as there) and the clavicle against it."""
+    """Bones of a body, the scapula seated on the ribs (`given` as there), the clavicle against it and inside the skin."""
     body, shoulder = Skel(assemble(people, gender, shapes, found)), found.regressor @ shapes.mean
-    return clavicle.joined(seated(bones, people.bones, body, shoulder[JOINT_INDEX["humerus_r"]], given))
+    bones = clavicle.joined(seated(bones, people.bones, body, shoulder[JOINT_INDEX["humerus_r"]], given))
+    skin = shapes.mean, shapes.directions, people.surface.faces
+    alone = settle(bones.only(clavicle.NAME), people.bones, *skin, LAST, clavicle.ends(bones), pool, shallower)
+    return clavicle.joined(bones.with_part(alone))
 
 
 def _with_bones(people: People, shapes: Shapes, found: Learned, bones: BoneSpace) -> Learned:

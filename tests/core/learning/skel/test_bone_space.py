@@ -1,7 +1,14 @@
 """Bones that are linear in the betas: learned back from people, joints that go with them."""
 
 import numpy as np
-from osteon.core.learning.skel.bone_space import BoneSpace, affine, learn, spreading, symmetric
+from osteon.core.learning.skel.bone_space import (
+    BoneSpace,
+    affine,
+    learn,
+    spreading,
+    symmetric,
+    turned_and_lengthened,
+)
 
 
 def some_bones(generator):
@@ -64,3 +71,28 @@ def test_flat_bones_are_not_blown_up_across():
     linear = affine(flat, np.broadcast_to([0.0, 0.0, 0.001], (1, 60, 3)))
     assert np.abs(linear[:, :3]).max() < 1e-6
     assert np.allclose(linear[2, 3, 0], 0.001)
+
+
+def test_a_rod_whose_end_moves_turns_and_lengthens():
+    generator = np.random.default_rng(5)
+    along, miss = generator.normal(size=3), generator.normal(size=(3, 7)) * 0.1
+    found = turned_and_lengthened(along, miss)
+    assert np.allclose(np.einsum("ack,c->ak", found, along), miss)
+    # What is sheared or grown is what makes it longer, along itself, and nothing else.
+    strain = (found + found.transpose(1, 0, 2)) / 2
+    unit = along / np.linalg.norm(along)
+    longer = unit @ miss / np.linalg.norm(along)
+    assert np.allclose(strain, np.einsum("a,c,k->ack", unit, unit, longer))
+
+
+def test_a_part_is_moved_by_itself():
+    bones = some_bones(np.random.default_rng(6))
+    alone = bones.only("tibia_r")
+    betas = np.random.default_rng(7).standard_normal((3, 10))
+    assert np.array_equal(alone.at(betas), bones.at(betas, bones.members("tibia_r")))
+    moved = bones.with_part(alone.moved(alone.template + 1.0, alone.maps * 2))
+    tibia = moved.members("tibia_r")
+    assert np.array_equal(moved.template[tibia], bones.template[tibia] + 1.0)
+    assert np.array_equal(moved.maps[1], bones.maps[1] * 2)
+    others = np.flatnonzero(moved.parts != 1)
+    assert np.array_equal(moved.at(betas, others), bones.at(betas, others))

@@ -39,6 +39,15 @@ def test_the_outer_end_meets_the_acromion_in_every_shape(girdle):
     assert after.max() < 0.004
 
 
+def test_it_turns_and_is_not_sheared(girdle):
+    """In a shape that takes the acromion up, rod and its cross-sections turn alike."""
+    maps = np.zeros_like(girdle.maps)
+    maps[1, 1, 3, 0] = 0.01  # metres that the plate goes up
+    found = clavicle.joined(girdle.moved(maps=maps))
+    grown = np.linalg.svd(np.eye(3) + found.maps[0, :, :3, 0], compute_uv=False)
+    assert grown.max() / grown.min() < 1.01
+
+
 def test_the_inner_end_and_the_scapula_stay(girdle):
     found = clavicle.joined(girdle)
     scapula = girdle.members("scapula_r")

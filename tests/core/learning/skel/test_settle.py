@@ -66,7 +66,7 @@ def test_a_bone_that_is_held_moves_less_there(flesh, monkeypatch):
         monkeypatch.setattr(settle, "HELD", firmness)
         maps = settled(flesh, [("patella_r", middle)]).maps[0, :, :, 0]
         moves.append(np.linalg.norm(maps @ [*middle, 1.0]))
-    assert moves[1] < 0.85 * moves[0]
+    assert moves[1] < 0.9 * moves[0]
     assert moves[2] < 0.4 * moves[0]
 
 
