@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import FileError, InputError, OsteonError
+from ..exchange.named_arrays import read_named_arrays
 from .load import LICENSED, OPEN_BODIES, OPEN_SMPL, Licensed, describe, load_body
 from .model_file import gender_of
 
@@ -38,8 +39,7 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
         body = load_body(where)
         if body.kind not in kinds:
             raise FileError(f"The file {where} holds a {body.kind} model instead of {wanted}: {_sources(kinds)}.")
-        untold = body.gender == "neutral" and where.is_file() and not gender_of({}, where, "")
-        if gender not in ("neutral", body.gender) and not untold:
+        if gender not in ("neutral", body.gender) and not _untold(where):
             raise FileError(f"The model {where} is {body.gender}, but the motion is {gender}: give the {gender} model.")
         return body
     found = find_model(where, kinds, gender)
@@ -47,6 +47,11 @@ def licensed_body(where: str | Path | None, kinds: tuple[str, ...], gender: str,
         return load_body(found)
     hint = "name the file of another gender" if gender == "neutral" else _sources(kinds)
     raise FileError(f"There is no {gender} {wanted} model in {where}: {hint}.")
+
+
+def _untold(where: Path) -> bool:
+    """Whether neither a model file's content nor its name tells a gender."""
+    return where.is_file() and not gender_of(read_named_arrays(where), where, "")
 
 
 class Examined(NamedTuple):

@@ -30,7 +30,7 @@ def gender_of(content: dict[str, Any], path: Path, otherwise: str = "neutral") -
     for gender in ("female", "male", "neutral"):
         if gender in stem or gender[0] in words:
             return gender
-    return folder if folder in ("female", "male") else otherwise
+    return folder if folder in ("female", "male", "neutral") else otherwise
 
 
 class Reader:
@@ -125,6 +125,7 @@ class Reader:
     def regressor(self, key: str, shape: tuple[int, int]) -> scipy.sparse.csr_matrix:
         """Weights of vertices for joints, which add up to 1, and to less only where a model has been cut down."""
         matrix = self.sparse(key, shape)
-        if np.asarray(matrix.sum(1)).max(initial=0) > 1 + SLACK:
-            raise self._wrong(key, "has rows that add up to more than 1")
+        total = np.asarray(matrix.sum(1))
+        if total.max(initial=0) > 1 + SLACK or total.min(initial=0) < -SLACK:
+            raise self._wrong(key, "has rows that add up to no share of 1")
         return matrix

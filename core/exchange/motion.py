@@ -118,7 +118,8 @@ def resampled(motion: Motion, fps: float) -> Motion:
 def at_frames(motion: Motion, frames: np.ndarray) -> Motion:
     """The motion at fractional numbers (G,) of its frames; joints turn evenly between two frames.
 
-    Angles of SKEL and values go from one frame to the next on a straight line, rotation vectors on the shortest arc.
+    Angles of SKEL and values go from one frame to the next on a straight line, the root's by the nearer of the two triples that
+    mean the same; rotation vectors go on the shortest arc.
     """
     near = frames.round()
     frames = np.clip(np.where(np.abs(frames - near) < 1e-6, near, frames), 0, len(motion) - 1)
@@ -150,7 +151,7 @@ def continuous(pose: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     The root's angles are Euler angles, of which two triples mean the same; that which is nearer to the frame before is taken.
     Frames that are not `known` (F,) keep what they have.
     """
-    pose = pose.copy()
+    pose = pose.astype(float)
     before = None
     for k in np.flatnonzero(np.ones(len(pose), bool) if known is None else known):
         root = pose[k, :3]

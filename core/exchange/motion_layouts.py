@@ -191,7 +191,7 @@ def _part(content: dict[str, Any], name: str, joints: int) -> np.ndarray:
         raise ValueError("it has no poses")
     values = _floats(content, key)
     if _are_matrices(values.shape):
-        if not (np.linalg.det(values) > 0).all():
+        if (np.linalg.det(values) <= 0).any():
             raise ValueError(f"{key} holds matrices that are no rotations")
         if values.ndim == 3 and joints > 1:  # of one frame
             values = values[None]

@@ -33,6 +33,11 @@ class SmplFit:
     vertex_error: np.ndarray  # (F, N) distance of each skin vertex from its target
     failed: np.ndarray  # (F,) frames with a vertex farther than 6 cm, or that were not finite
 
+    @property
+    def frame_error(self) -> np.ndarray:
+        """(F,) as `SkelFit.frame_error`."""
+        return self.vertex_error.mean(1)
+
 
 def fit_smpl(
     skin: np.ndarray | Tensor | Surfaces, smpl: Smpl, betas: np.ndarray, *, progress: Progress | None = None

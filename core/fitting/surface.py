@@ -93,7 +93,7 @@ def fit_skel(
     Parameters
     ----------
     skin: (F, N, 3) or (N, 3) metres, Y up; any place and orientation; frames in their order in time. Of long sequences
-        that would not fit into memory, `Surfaces`, which are asked for 32 frames at a time, twice
+        that would not fit into memory, `Surfaces`, which are asked for 32 frames at a time, two or three times
     skel: the body
     betas: (10,) its shape; one for the whole sequence is solved for when None
     limits: whether angles stay within two degrees of the body's limits; else they go as far as the surface asks
@@ -155,8 +155,8 @@ def fit_skel(
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
-    if smoothness:
-        sound = error.max(1) <= FAILED
+    sound = error.max(1) <= FAILED
+    if smoothness and sound.any():
         smooth, there = coarse.smoothed(pose, trans, shape, sound, smoothness, report)
         ids = np.flatnonzero(sound)
         for frames in np.split(ids, range(CHUNK, len(ids), CHUNK)):
@@ -242,10 +242,10 @@ def looked_at(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> tuple[np
     for start in range(0, n_frames, CHUNK):
         report(READING * start / n_frames, "surface")
         frames = np.arange(start, min(start + CHUNK, n_frames))
-        surface = np.asarray(surfaces[frames])
+        surface = np.asarray(surfaces[frames], np.float64)
         finite[frames] = (np.abs(surface) < BEYOND_THE_WORLD).all((1, 2))
         sound = frames[finite[frames]]
-        centre[sound] = surface[sound - start][:, ids].mean(1, keepdims=True, dtype=np.float64)
+        centre[sound] = surface[sound - start][:, ids].mean(1, keepdims=True)
     if not finite.any():
         raise InputError("No frame of the skin is finite: there is nothing to fit to.")
     return centre, finite
@@ -342,9 +342,7 @@ class _Problem:
                 self.points.at(q, betas + steps.repeat(len(x), 1), trans).unflatten(0, (len(x), 2, n_betas)).unbind(1)
             )
             by_shape = (ahead - behind) / (2 * BETA_STEP)
-            return ((found - targets) * self.unit).flatten(1), (torch.cat([columns, by_shape], 1) * self.unit).flatten(
-                2
-            )
+            return (found - targets).flatten(1) * self.unit, torch.cat([columns, by_shape], 1).flatten(2) * self.unit
 
         lower, upper = self.bounds(3 + n_betas)
         blocks = [Block(skin, with_derivatives), self._priors(), self._shape_prior(n_betas)]

@@ -98,7 +98,7 @@ def convert_motion(
         raise InputError(
             f"In no frame of {motion} the skins come nearer than 6 cm everywhere: see whether the models belong to it."
         )
-    of_frames = fit.vertex_error.mean(1) if fit else np.zeros(0)
+    of_frames = fit.frame_error if fit else np.zeros(0)
     errors = of_frames[~failed]
     save_motion(result, output, pelvis)
     return {
@@ -189,7 +189,7 @@ def _converted(
         poses=fit.pose,
         betas=fit.betas,
         trans=fit.trans,
-        gender=other.gender,
+        gender=source.gender if other.gender == "neutral" else other.gender,
         body=other.name,
         failed=fit.failed,
     )

@@ -11,6 +11,8 @@ import torch
 from osteon.core import cli, jobs
 from osteon.core.anatomy.joints import POSE_NAMES
 from osteon.core.bodies.licensed import licensed_body
+from osteon.core.bodies.load import load_body
+from osteon.core.bodies.smpl_file import write_smpl
 from osteon.core.errors import FileError, InputError
 from osteon.core.exchange.motion import Motion
 from osteon.core.exchange.motion_files import load_motion, save_motion
@@ -206,9 +208,15 @@ def test_the_wrong_model_is_refused(arguments, amass, model_folder, tmp_path, ca
 def test_a_model_whose_gender_nothing_tells_is_taken_as_it_is(model_folder, tmp_path):
     shutil.copy(model_folder / "SMPL_MALE.pkl", tmp_path / "mine.pkl")
     assert licensed_body(tmp_path / "mine.pkl", ("SMPL",), "female", "--smpl").kind == "SMPL"
-    shutil.copy(model_folder / "SMPL_MALE.pkl", tmp_path / "SMPL_NEUTRAL.pkl")
+    (tmp_path / "neutral").mkdir()
+    for name in ("SMPL_NEUTRAL.pkl", "neutral/mine.pkl"):
+        shutil.copy(model_folder / "SMPL_MALE.pkl", tmp_path / name)
+        with pytest.raises(FileError, match="is neutral, but the motion is female"):
+            licensed_body(tmp_path / name, ("SMPL",), "female", "--smpl")
+    content = load_body(model_folder / "SMPL_MALE.pkl").data
+    write_smpl(replace(content, gender="neutral"), tmp_path / "mine.npz")
     with pytest.raises(FileError, match="is neutral, but the motion is female"):
-        licensed_body(tmp_path / "SMPL_NEUTRAL.pkl", ("SMPL",), "female", "--smpl")
+        licensed_body(tmp_path / "mine.npz", ("SMPL",), "female", "--smpl")
 
 
 def test_another_topology_is_refused(arguments, amass, capfd):

@@ -1,7 +1,8 @@
 """Keeps ribs and clavicles at the joints at their ends while bones are moved one by one.
 
 A rib is attached to its vertebra and to the sternum (with its cartilages), the clavicle to the sternum; its other end is
-`clavicle.joined`'s: held at both, it could keep out of the skin of thin shapes only by sagging in all.
+`clavicle.joined`'s: held at both while all else still moves, it could keep out of the skin of thin shapes only by sagging in
+all.
 """
 
 from collections.abc import Sequence

@@ -254,7 +254,7 @@ RENUMBERED = np.array([PARENTS, range(1, 25)])
         ({"weights": np.full((300, 24), np.inf)}, "weights .* not finite"),
         ({"J_regressor": np.zeros((23, 300))}, "J_regressor .* shape"),
         ({"weights": np.zeros((300, 24))}, "weights .* do not add up to 1"),
-        ({"J_regressor": np.full((24, 300), 5 / 300)}, "J_regressor .* add up to more than 1"),
+        ({"J_regressor": np.full((24, 300), 5 / 300)}, "J_regressor .* add up to no share of 1"),
         ({"v_template": np.eye(300)[:, :3] * 170}, "170 m large"),
         ({"f": np.full((5, 3), 300)}, "points outside"),
         ({"f": np.full((5, 3), 0.5)}, "whole numbers"),

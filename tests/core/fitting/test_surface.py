@@ -59,6 +59,8 @@ def test_frames_that_cannot_be_fitted_are_marked(body):
     fit = fit_skel(skin, body, betas)
     assert fit.failed.tolist() == [False, True, True, False]
     assert np.isfinite(fit.pose).all()
+    assert np.isinf(fit.frame_error).tolist() == [False, True, False, False]
+    assert fit_skel(skin[2:3], body, betas, smoothness=1.0).failed.all()
 
 
 @pytest.mark.parametrize("frame", [0, -1])

@@ -65,3 +65,13 @@ def test_bones_that_have_not_moved_stay(bones):
     after = kept(bones, bones, attachments(bones))
     assert np.abs(after.template - bones.template).max() < 1e-15
     assert not after.maps.any()
+
+
+def test_a_rib_whose_end_is_taken_aside_turns_with_it(bones):
+    """The sternum goes down with a beta: the rib tilts, and keeps its lengths and angles."""
+    maps = bones.maps.copy()
+    maps[NAMES.index("sternum"), :, 3, 0] = [0, -0.01, 0]
+    after = kept(bones.moved(maps=maps), bones, attachments(bones))
+    grown = np.linalg.svd(np.eye(3) + after.maps[NAMES.index("rib_05_r"), :, :3, 0], compute_uv=False)
+    assert np.abs(after.maps[NAMES.index("rib_05_r"), :, :3, 0]).max() > 0.05
+    assert grown.max() / grown.min() < 1.005

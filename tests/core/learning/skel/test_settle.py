@@ -75,3 +75,28 @@ def test_straining_counts_the_symmetric_part_alone():
     for maps in generator.normal(size=(5, 3, 4)):
         symmetric = (maps[:, :3] + maps[:, :3].T) / 2
         assert maps.ravel() @ settle.STRAINED @ maps.ravel() == pytest.approx((symmetric**2).sum())
+
+
+def test_what_was_strained_before_counts_on():
+    """Strain is of all that happened since settling began, to the mean bone and to its change with the shape."""
+    bones = some_bones()[0]
+    members = bones.members("patella_r")
+    middle = bones.template[members].mean(0)
+    template, maps = bones.template.copy(), bones.maps.copy()
+    template[members] += (template[members] - middle) * [0.1, 0, 0]
+    maps[0, :, :3, 4] += np.diag([0, 0.2, 0])
+    found = settle._strain(bones.moved(template, maps), bones, members, 0)
+    assert found[:, :3, 0] == pytest.approx(np.diag([0.1, 0, 0]), abs=1e-4)
+    assert found[:, :3, 5] == pytest.approx(np.diag([0, 0.2, 0]))
+    assert not found[:, 3].any()
+    assert not found[..., [1, 2, 3, 4, 6, 7, 8, 9, 10]].any()
+
+
+def test_bones_may_lie_shallower(flesh):
+    bones, meshes = some_bones()
+    deep, shallow = (
+        settle.settle(bones, meshes, *flesh, stages=(3,), held=[], pool=40, shallower=less) for less in (0.0, 0.003)
+    )
+    betas = np.eye(10)[:1] * 2.5
+    lower, higher = (found.at(betas, found.members("patella_r"))[0, :, 1].max() for found in (deep, shallow))
+    assert higher > lower + 0.001
