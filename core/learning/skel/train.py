@@ -37,7 +37,7 @@ from . import (
 from .bone_space import BoneSpace
 from .build import assemble
 from .build import bone_space as bone_space_of
-from .contacts import FAR, apart
+from .contacts import FAR, apart, ribs_apart
 from .correctives import learn_correctives
 from .cover import covered
 from .glide import glide
@@ -131,6 +131,7 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
     bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
+    bones = ribs_apart(bones, people.bones)
     # Ribs have given way by turns: now the scapula's axes are found on what they are, and it turns once more.
     found = _with_axes(shapes, _with_bones(people, shapes, found, bones), bones)
     bones = _seat(people, gender, shapes, found, bones, pool=LARGE_POOL, shallower=SHALLOWER)

@@ -246,6 +246,30 @@ def test_a_rib_that_gives_way_takes_its_neighbours_along():
     assert inwards[held].max() < 0.0005
 
 
+def test_ribs_that_shapes_bring_together_are_bent_apart_one_by_one():
+    """Two ribs 4 mm apart, of which one comes down on the other with a beta; their ends at the vertebrae stay."""
+    rod = trimesh.creation.capsule(height=0.2, radius=0.004, count=[12, 12]).subdivide()
+    ball = trimesh.creation.icosphere(2, 0.009)
+    names = ("rib_05_r", "rib_04_r", "vertebra_t05", "vertebra_t04")
+    meshes = dict(zip(names, [Bone(m.vertices, m.faces) for m in (rod, rod, ball, ball)], strict=True))
+    places = [[-0.1, 0, 0], [-0.1, 0.012, 0], [-0.1, -0.008, -0.118], [-0.1, 0.02, -0.118]]
+    points = [bone.vertices + place for bone, place in zip(meshes.values(), places, strict=True)]
+    maps = np.zeros((4, 3, 4, 10))
+    maps[1, 1, 3, 0] = -0.001
+    bones = BoneSpace(names, np.repeat(range(4), [len(p) for p in points]), np.concatenate(points), maps)
+    after = contacts.ribs_apart(bones, meshes)
+    lower, upper = (bones.members(name) for name in names[:2])
+    gaps = []
+    for space in (bones, after):
+        low, high = space.at(np.eye(10)[:1] * 2.5, lower)[0], space.at(np.eye(10)[:1] * 2.5, upper)[0]
+        near = np.abs(low[:, 2]) < 0.05, np.abs(high[:, 2]) < 0.05
+        gaps.append(high[near[1], 1].min() - low[near[0], 1].max())
+    assert gaps[0] < 0.002
+    assert gaps[1] > 0.0025
+    ends = lower[bones.template[lower, 2] < -0.1]
+    assert np.abs(after.template[ends] - bones.template[ends]).max() < 0.0007
+
+
 def test_bones_that_lack_much_everywhere_do_not_crowd_out_another(monkeypatch):
     lacks = np.zeros((50, 3))
     lacks[:40, 0] = np.linspace(0.010, 0.009, 40)
