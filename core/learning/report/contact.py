@@ -113,7 +113,7 @@ def depth_within(solid: Skin, points: np.ndarray) -> np.ndarray:
     The side is told by the winding number: on sharp edges of coarse bones the nearest surface may look the wrong way.
     """
     distance = np.abs(solid.depth(points))
-    return np.where(solid.winding(points) > 0.5, distance, -distance)
+    return np.where(solid.inside(points, distance), distance, -distance)
 
 
 def scapular_gaps(parts: Parts, bones: np.ndarray) -> dict[str, tuple[float, float]]:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy.spatial import ConvexHull
 
 from ...anatomy.joints import JOINT_INDEX, POSE_INDEX
 from ...anatomy.limits import farther, uniform
@@ -19,6 +20,7 @@ GIVE = 0.8  # share of a limb's radius that another may not enter: flesh yields
 FIRM = {"head": 98.0, "hand": 95.0, "foot": 95.0}  # the chin, the thumb's root, the heel
 ROUNDING = 1e-6  # metres by which capsules that touch may seem deeper in each other than in the T pose
 _SIDES = "rl"
+_HANDS = tuple(f"hand_{side}" for side in _SIDES)
 
 # Capsules: the joints on whose middle they start and end; when these are the same, they go twice as far as the middle
 # of the joint's bones. The chest, which reaches farther forward than trunks, is a ball about that middle.
@@ -72,13 +74,14 @@ def random_shapes(count: int, seed: int | np.random.Generator, spread: float = 1
 
 
 def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tuple[np.ndarray, np.ndarray, float]:
-    """Poses in which no limb passes through the trunk, the head or another limb.
+    """Poses in which no limb passes through the trunk, the head or another limb, and no thumb through the head.
 
     Every joint's angles are uniform within its limits and independent of the other joints'; the root stays.
 
     Parameters
     ----------
-    harsh: draws the joints of spine, scapulae and shoulders twice and takes what goes farther; shapes vary more
+    harsh: draws the joints of spine, scapulae and shoulders twice and takes what goes farther; shapes vary more; thumbs
+        are not looked at, since bones may as well learn from a pose that nobody takes
 
     Returns
     -------
@@ -93,7 +96,10 @@ def random_poses(body: Skel, count: int, seed: int, harsh: bool = False) -> tupl
         if harsh:
             q = farther(q, uniform(body.limits, 64, rng), body.limits)
         betas = random_shapes(64, rng, WIDER if harsh else 1.0)
-        for k, apart in enumerate(limbs_apart(body, q, betas)):
+        possible = limbs_apart(body, q, betas)
+        if not harsh:
+            possible[possible] = hands_off_head(body, q[possible], betas[possible])
+        for k, apart in enumerate(possible):
             if len(poses) < count:
                 drawn += 1
                 if apart:
@@ -115,6 +121,22 @@ def limbs_apart(body: Skel, q: np.ndarray, betas: np.ndarray) -> np.ndarray:
             for start, end, radius, most in zip(starts, ends, radii, touching, strict=True)
         ]
     )
+
+
+def hands_off_head(body: Skel, q: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """(B,) in which of poses q (B, 46), shapes betas (B, 10), no vertex of a hand is within the head's convex hull.
+
+    The thumb stands out of its hand's capsule, the crown out of the head's.
+    """
+    skin = body(torch.as_tensor(q), torch.as_tensor(betas)).skin
+    assert skin is not None
+    hands, head = (np.isin(_owner(body), [JOINT_INDEX[name] for name in names]) for names in (_HANDS, ("head",)))
+    return np.array([not _within(ConvexHull(own[head]), own[hands]).any() for own in skin.numpy()], bool)
+
+
+def _within(hull: ConvexHull, points: np.ndarray) -> np.ndarray:
+    """(P,) which points (P, 3) are in a hull."""
+    return (points @ hull.equations[:, :3].T + hull.equations[:, 3] < 0).all(1)
 
 
 def capsule_ends(body: Skel, out: SkelOutput, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +169,7 @@ def resting_capsules(body: Skel, betas: np.ndarray) -> tuple[np.ndarray, np.ndar
     rest = body(pose, torch.as_tensor(betas))
     assert rest.skin is not None
     skin = rest.skin.numpy()
-    owner = np.asarray(body.data.skin_weights.argmax(1)).ravel()
+    owner = _owner(body)
     starts, ends = capsule_ends(body, rest, betas)
     radii = np.empty(starts.shape[:2])
     for c, name in enumerate(CAPSULES):
@@ -192,6 +214,12 @@ def _to_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.nda
     along = end - start
     share = np.clip(((point - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-12), 0, 1)
     return np.linalg.norm(point - start - share[..., None] * along, axis=-1)
+
+
+@lru_cache(maxsize=1)
+def _owner(body: Skel) -> np.ndarray:
+    """(N,) the joint that has most of each skin vertex."""
+    return np.asarray(body.data.skin_weights.argmax(1)).ravel()
 
 
 @lru_cache(maxsize=4)  # the joints of one body that are asked for

@@ -15,7 +15,7 @@ from ...anatomy.joints import POSE_INDEX
 from ...anatomy.limits import hold
 from ...bodies.skel import Skel
 from ...bodies.skel_file import N_BETAS
-from ..inside import Skin
+from ..inside import Skin, quick_tree
 from ..report.articulation import articulations
 from ..report.contact import depth_within
 from ..report.sampling import WIDER, random_poses, random_shapes
@@ -160,8 +160,10 @@ class Contacts:
             ):
                 if back and not pair.between:
                     continue
-                distance, nearest = cKDTree(points[other]).query(points[one], distance_upper_bound=REACH)
+                distance, nearest = quick_tree(points[other]).query(points[one], distance_upper_bound=REACH)
                 close = np.flatnonzero(np.isfinite(distance))
+                if not len(close):
+                    break
                 near = other[nearest[close]]
                 facing, beside_most = normals[near], self.spacing[near]
                 if side is not None:  # seen from its edges, too, ribs lie in front of it

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 from scipy.spatial import cKDTree
 
 from ..inside import Skin
@@ -102,16 +103,17 @@ def _hardest(people: list[Posed], lack: np.ndarray) -> Iterator[Posed]:
 class Neighbourhood:
     """Which vertices of a skin (N, 3) are near to each other, and how near; which triangles (F, 3) each has.
 
-    `smoothing` (N, N) takes of what vertices have half of their own and half of their neighbours'.
+    `nearness` (N, N) is 1 on the diagonal and falls with the distance. `smoothing` (N, N) takes of what vertices have half
+    of their own and half of their neighbours'.
     """
 
     def __init__(self, skin: np.ndarray, faces: np.ndarray) -> None:
         pairs = cKDTree(skin).query_pairs(2.5 * SPREAD, output_type="ndarray")
         weight = np.exp(-0.5 * (np.linalg.norm(skin[pairs[:, 0]] - skin[pairs[:, 1]], axis=1) / SPREAD) ** 2)
         own = np.arange(len(skin))
-        self.source = np.concatenate([pairs[:, 0], pairs[:, 1], own])
-        self.to = np.concatenate([pairs[:, 1], pairs[:, 0], own])
-        self.weight = np.concatenate([weight, weight, np.ones(len(own))])
+        one, other = (np.concatenate([*both, own]) for both in (pairs.T, pairs.T[::-1]))
+        weight = np.concatenate([weight, weight, np.ones(len(own))])
+        self.nearness = scipy.sparse.csr_matrix((weight, (one, other)), (len(skin), len(skin)))
         self.smoothing = neighbours_means(faces, len(skin))
         order = np.argsort(faces.ravel(), kind="stable")
         count = np.bincount(faces.ravel(), minlength=len(skin))
@@ -182,6 +184,7 @@ def push(skin: np.ndarray, faces: np.ndarray, bones: np.ndarray, rest: Resting, 
     asked = asked[depth[worst_of[asked]] < -SEEMING]
     most[asked[surface.winding(bones[found[worst_of[asked]]]) > 0.5]] = 0
     spread = np.zeros(len(skin))
-    active = most[around.source] > 0
-    np.maximum.at(spread, around.to[active], around.weight[active] * most[around.source[active]])
+    asked = np.flatnonzero(most)
+    near = around.nearness[asked]
+    np.maximum.at(spread, near.indices, near.data * np.repeat(most[asked], np.diff(near.indptr)))
     return spread[:, None] * surface.vertex_normals

@@ -6,7 +6,7 @@ more than muscles do. The joint of shoulder and clavicle are near the axis and s
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import scipy.optimize
@@ -32,6 +32,7 @@ POSES, HARDEST, TURNS = 1200, 100, 2  # that are looked at; as many of the neare
 ROUNDS = 15
 CLOSE = 1e-3  # share of the squares below which a round gains too little to go on
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
+DEEP, FARTHEST = 0.01, 0.04  # metres of skin over it that are enough, and metres out that it never is
 OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
@@ -94,19 +95,23 @@ def _turn(
     ridge = np.sqrt(len(design)) * RIDGE * np.eye(design.shape[1])
     least = np.minimum(depths(np.zeros(len(design))), OUT)
 
+    @lru_cache(maxsize=1)  # what is asked for slopes was asked for misses
+    def at(change: bytes) -> tuple[np.ndarray, np.ndarray]:
+        angles = design @ np.frombuffer(change)
+        return gaps(angles), depths(angles)
+
     def beyond(depth: np.ndarray, turn: float) -> np.ndarray:
         return np.append(least - depth, turn - left)
 
     def misses(change: np.ndarray) -> np.ndarray:
-        angles = design @ change
-        gap, depth = gaps(angles), depths(angles)
+        gap, depth = at(change.tobytes())
         log.info("scapula %.1f to %.1f mm off the ribs, %.1f out", gap.min() * 1e3, gap.max() * 1e3, -depth.min() * 1e3)
         off = (gap - GAP + given) / USUAL
         return np.concatenate([USUAL * off**3, ridge @ change, FIRM * np.maximum(beyond(depth, change[0]), 0)])
 
     def slopes(change: np.ndarray) -> np.ndarray:
-        angles = design @ change
-        (gap, further), (depth, deeper) = ((f(angles), f(angles + STEP)) for f in (gaps, depths))
+        gap, depth = at(change.tobytes())
+        further, deeper = (f(design @ change + STEP) for f in (gaps, depths))
         weight = 3 * ((gap - GAP + given) / USUAL) ** 2
         gain = (weight * (further - gap) / STEP)[:, None] * design
         rows = np.vstack([-((deeper - depth) / STEP)[:, None] * design, np.eye(len(change))[:1]])
@@ -116,9 +121,17 @@ def _turn(
 
 
 def _depths(skins: list[Skin], resting: np.ndarray, turn: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """(S,) metres of skin over scapulae (S, n, 3) that have turned by angles (S,), a radian of which is `turn` (n, 3)."""
+    """(S,) metres of skin over scapulae (S, n, 3) that have turned by angles (S,), a radian of which is `turn` (n, 3).
+
+    No more than `DEEP`: deeper ones are not told apart.
+    """
     turned = resting + angles[:, None, None] * turn
-    return np.array([skin.true_depth(points).min() for skin, points in zip(skins, turned, strict=True)])
+    return np.array([_least_depth(skin, points) for skin, points in zip(skins, turned, strict=True)])
+
+
+def _least_depth(skin: Skin, points: np.ndarray) -> float:
+    near = points[skin.shallow(points, DEEP, FARTHEST)]
+    return float(skin.true_depth(near).min(initial=DEEP))
 
 
 def forwards(scapula: np.ndarray) -> float:

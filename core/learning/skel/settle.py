@@ -37,7 +37,8 @@ SUSPECT = 0.0005  # metres outside from which the winding number has the last wo
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
 # Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all: thin bones, and such
 # as are attached at both ends, would be flattened.
-STRAIN = 0.1
+STRAIN, STRAIN_SPINE = 0.1, 0.025
+SPINE = ("vertebra", "sacrum")  # had rather shrink than move: no mean of skin vertices would follow them
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
@@ -194,7 +195,8 @@ def _push_maps(
         for place in [np.append(point - middle, 1.0) for bone, point in held if bone in names]:
             stiff += HELD * np.outer(place, place)
         resistance = STIFFNESS * sum(len(r[1]) for r in rows)
-        straining = np.kron(STRAIN**2 * STRAINED, usual)
+        strain = STRAIN_SPINE if names[0].startswith(SPINE) else STRAIN
+        straining = np.kron(strain**2 * STRAINED, usual)
         normal = resistance * (np.kron(np.kron(np.eye(3), stiff), usual) + straining)
         right = -resistance * straining @ _strain(bones, before, members, first).ravel()
         for k, ids, lack, outward in rows:

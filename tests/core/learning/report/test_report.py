@@ -214,3 +214,21 @@ def test_quick_bench_as_json_in_two_processes(capsys):
     (answer,) = json.loads(capsys.readouterr().out)["bodies"]
     assert answer["shapes"] == report.QUICK_SHAPES
     check(answer)
+
+
+def test_a_thumb_does_not_enter_the_head():
+    """A hand at the chin: its capsule is beside the head's, its thumb is in the jaw."""
+    male = load_body("open-male")
+    pose = np.zeros((1, 46))
+    degrees = {
+        "head_bending": 33, "head_extension": -15, "head_twist": -31, "scapula_abduction_r": -8, "scapula_elevation_r": -6,
+        "scapula_upward_rot_r": 14, "shoulder_r_x": -13, "shoulder_r_y": 19, "shoulder_r_z": 82, "elbow_flexion_r": 130,
+        "pro_sup_r": 9, "wrist_flexion_r": 18, "wrist_deviation_r": 8,
+    }  # fmt: skip
+    for name, angle in degrees.items():
+        pose[0, POSE_INDEX[name]] = np.radians(angle)
+    mean = np.zeros((1, 10))
+    assert not sampling.hands_off_head(male, pose, mean)
+    assert sampling.hands_off_head(male, np.zeros((1, 46)), mean)
+    for drawn, shape in zip(*sampling.random_poses(male, 40, 3)[:2], strict=True):
+        assert sampling.hands_off_head(male, drawn[None], shape[None])

@@ -22,11 +22,11 @@ def flesh():
     return np.array(box.vertices), directions, np.array(box.faces)
 
 
-def some_bones() -> tuple[BoneSpace, dict[str, Bone]]:
+def some_bones(small: str = "patella_r") -> tuple[BoneSpace, dict[str, Bone]]:
     """A small bone under the skin's top that does not go along with it, and those that must be there, out of the way."""
     ball = trimesh.creation.icosphere(2, RADIUS)
     others = sorted({name for group in TOGETHER for name in group})
-    names = ("patella_r", *others)
+    names = (small, *others)
     places = np.array(
         [[-0.05, HALF[1] - RADIUS - 0.005, 0], *([-0.1 - 0.05 * k, -0.03, 0] for k in range(len(others)))]
     )
@@ -68,6 +68,20 @@ def test_a_bone_that_is_held_moves_less_there(flesh, monkeypatch):
         moves.append(np.linalg.norm(maps @ [*middle, 1.0]))
     assert moves[1] < 0.9 * moves[0]
     assert moves[2] < 0.4 * moves[0]
+
+
+def test_vertebrae_shrink_rather_than_move(flesh, monkeypatch):
+    """Skin cannot tell a regressor where a vertebra goes that moves away from it."""
+    moves, growths = [], []
+    for strain in (settle.STRAIN_SPINE, settle.STRAIN):
+        monkeypatch.setattr(settle, "STRAIN_SPINE", strain)
+        bones, meshes = some_bones("vertebra_l3")
+        middle = bones.points("vertebra_l3").mean(0)
+        bones = settle.settle(bones, meshes, *flesh, stages=(3, 3), held=[("vertebra_l3", middle)], pool=40)
+        moves.append(np.linalg.norm(bones.maps[0, :, :, 0] @ [*middle, 1.0]))
+        growths.append(growth(bones, 2.5).min())
+    assert moves[0] < moves[1]
+    assert growths[0] < growths[1]
 
 
 def test_straining_counts_the_symmetric_part_alone():
