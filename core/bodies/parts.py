@@ -23,12 +23,14 @@ from .followers import (
     patella_transforms,
 )
 from .skel_file import SkelData, has_clavicle_ends
+from .skinning import chunks
 from .tensors import large_empty
 
 _FEMORA, _TIBIAE, _SCAPULAE = (
     [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
 )
 _THORAX = [JOINT_INDEX["thorax"]]
+_BODIES_AT_A_TIME = 16  # whose bones a CPU's cache holds between product and result
 KNEE_ANGLES = [pose_slice(tibia).start for tibia in _TIBIAE]
 
 
@@ -121,17 +123,23 @@ class Parts:
         return transforms
 
     def posed(self, transforms: Tensor, at_rest: Tensor) -> Tensor:
-        """The vertices of all bones (B, Nk, 3)."""
-        batch, n = len(transforms), sum(points.shape[1] for points in self.vertices)
-        # One product a bone, of all bodies: coordinates in planes make its rows long.
-        moves = after(transforms, at_rest).permute(1, 0, 2, 3).flatten(1, 2)
-        products = list(zip(moves.unbind(0), self.vertices, strict=True))
+        """The vertices of all bones (B, Nk, 3).
+
+        One product a bone, of several bodies: coordinates in planes make its rows long.
+        """
+        moves, sizes = after(transforms, at_rest), [points.shape[1] for points in self.vertices]
         if torch.is_inference_mode_enabled():
-            planes = large_empty(moves, 3 * batch, n)
-            ends = planes.split([points.shape[1] for points in self.vertices], 1)
-            for (move, points), end in zip(products, ends, strict=True):
-                torch.matmul(move, points, out=end)
-            bones = large_empty(moves, batch, n, 3).copy_(planes.view(batch, 3, n).mT)
+            bones = large_empty(moves, len(moves), sum(sizes), 3)
+            pieces = list(chunks(len(moves), moves.device, _BODIES_AT_A_TIME))
+            space = moves.new_empty(3 * len(moves[pieces[0]]), sum(sizes))
+            for some in pieces:
+                rows = moves[some].permute(1, 0, 2, 3).flatten(1, 2)
+                planes = space[: rows.shape[1]]
+                for row, points, end in zip(rows, self.vertices, planes.split(sizes, 1), strict=True):
+                    torch.matmul(row, points, out=end)
+                bones[some] = planes.view(-1, 3, sum(sizes)).mT
         else:
-            bones = torch.cat([move @ points for move, points in products], 1).view(batch, 3, n).mT.contiguous()
+            rows = moves.permute(1, 0, 2, 3).flatten(1, 2)
+            planes = torch.cat([row @ points for row, points in zip(rows, self.vertices, strict=True)], 1)
+            bones = planes.view(-1, 3, sum(sizes)).mT.contiguous()
         return bones if self.places is None else bones[:, self.places]

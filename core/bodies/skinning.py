@@ -96,9 +96,9 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
     return skin
 
 
-def chunks(batch: int, device: torch.device) -> Iterator[slice]:
-    """Which bodies are moved at a time; at least one slice, also of none."""
-    step = _BODIES_AT_A_TIME if device.type == "cpu" else max(batch, 1)
+def chunks(batch: int, device: torch.device, at_a_time: int = _BODIES_AT_A_TIME) -> Iterator[slice]:
+    """Which bodies are moved at a time on a CPU, elsewhere all of them; at least one slice, also of none."""
+    step = at_a_time if device.type == "cpu" else max(batch, 1)
     return (slice(start, start + step) for start in range(0, max(batch, 1), step))
 
 

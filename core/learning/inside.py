@@ -121,16 +121,18 @@ class Skin:
         """(P,) metres below the skin, negative outside."""
         return self.closest(points)[0]
 
-    def shallow(self, points: np.ndarray, reach: float, farthest: float = np.inf) -> np.ndarray:
-        """Ids of the points that may lie within `reach` below the skin, or outside.
+    def shallow(self, points: np.ndarray, reach: float | np.ndarray, farthest: float = np.inf) -> np.ndarray:
+        """Ids of the points (P, 3) that may lie within `reach` below the skin, or outside.
 
+        reach: metres, of all or of each (P,)
         farthest: metres outside beyond which there is no point; the nearer, the sooner it is found out
         """
-        distance, sample = self.tree.query(points, distance_upper_bound=max(reach, farthest) + SAMPLING)
+        reach = np.broadcast_to(reach, len(points))
+        distance, sample = self.tree.query(points, distance_upper_bound=max(reach.max(initial=0), farthest) + SAMPLING)
         found = np.flatnonzero(np.isfinite(distance))
         triangle = self.owner[sample[found]]
         outside = _dot(points[found] - self.corners[triangle, 0], self.face_normals[triangle]) > 0
-        return found[outside | (distance[found] < reach + SAMPLING)]
+        return found[outside | (distance[found] < reach[found] + SAMPLING)]
 
     def closest(self, points: np.ndarray, near: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Depths (P,) and outward unit directions (P, 3) of the nearest skin.

@@ -54,7 +54,6 @@ BENT = 60  # poses besides, bent to the right: few random ones bring the costal 
 BENDING = [POSE_INDEX["lumbar_bending"], POSE_INDEX["thorax_bending"]]
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
 ROUNDS = 10
-RIB_ROUNDS = 10  # in which each rib is bent off its neighbours
 SPREAD = 0.006  # metres over which a bone gives way
 RODS = ("clavicle", YIELDING)  # too thin for dents, which would fold one side into the other: they bend
 ROD_SPREAD = 0.025
@@ -251,7 +250,7 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
     spread = scipy.sparse.block_diag([spreading(bones.template[ids], SPREAD) for ids in contacts.members], format="csr")
     order = np.argsort(np.concatenate(contacts.members))
     spread = spread[order][:, order]
-    rods = list(_rods(bones))
+    bending = list(rods(bones))
     midline = [ids for name, ids in zip(bones.names, contacts.members, strict=True) if not name.endswith("_r")]
     twins = [(ids, cKDTree(bones.template[ids]).query(bones.template[ids] * [-1, 1, 1])[1]) for ids in midline]
     template = bones.template
@@ -275,38 +274,16 @@ def apart(bones: BoneSpace, meshes: Bones, body: Skel, reach: float = NEAR, roun
         for ids, twin in twins:
             move[ids] = symmetric(move[ids], twin)
         change = spread @ move
-        for ids, held in rods:
+        for ids, held in bending:
             before = template[ids] - bones.template[ids]
-            change[ids] = bent(bones.template[ids], _added(asked_of_rods, ids, before, move[ids]), held) - before
+            change[ids] = bent(bones.template[ids], added(asked_of_rods, ids, before, move[ids]), held) - before
         template = template + change
         hardest = _hardest(lacks)
         again = poses[hardest], betas[hardest]
     return bones.moved(template)
 
 
-def ribs_apart(bones: BoneSpace, meshes: Bones) -> BoneSpace:
-    """The bones with each rib bent off its neighbours at rest, by itself: as one sheet, ribs never part from each other."""
-    contacts = Contacts(bones, meshes)
-    ribs = np.array([name.startswith(YIELDING) for name in bones.names])
-    contacts.pairs = [pair for pair in contacts.pairs if ribs[pair.one] and ribs[pair.other]]
-    template, asked = bones.template, np.zeros_like(bones.template)
-    for k in range(RIB_ROUNDS):
-        worst, move = np.zeros(len(template)), np.zeros_like(template)
-        for points in bones.at(random_shapes(SHAPES, SEED + k, WIDER)) + (template - bones.template):
-            ids, lack, outward = contacts.lacking(points)
-            of_ribs = ribs[bones.parts[ids]]
-            ids, lack, outward = loudest(worst, ids[of_ribs], lack[of_ribs], outward[of_ribs])
-            move[ids] = -(outward * lack[:, None])
-        log.info("ribs apart, round %d: %.1f mm too near at worst", k, worst.max() * 1e3)
-        change = np.zeros_like(template)
-        for ids, held in _rods(bones, one_by_one=True):
-            before = template[ids] - bones.template[ids]
-            change[ids] = bent(bones.template[ids], _added(asked, ids, before, move[ids]), held) - before
-        template = template + change
-    return bones.moved(template)
-
-
-def _added(asked: np.ndarray, ids: np.ndarray, before: np.ndarray, move: np.ndarray) -> np.ndarray:
+def added(asked: np.ndarray, ids: np.ndarray, before: np.ndarray, move: np.ndarray) -> np.ndarray:
     """What vertices of a rod are asked for in all, asked[ids], after this round's moves (n, 3); changes `asked`.
 
     Bent anew by that in each round, a rod goes no farther than it must; bent on, it would with every round. Who is asked
@@ -333,7 +310,7 @@ def bent(points: np.ndarray, moves: np.ndarray, held: np.ndarray) -> np.ndarray:
     return (near @ moves[asked | held]) * (reached / near.sum(1))[:, None]
 
 
-def _rods(bones: BoneSpace, one_by_one: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def rods(bones: BoneSpace, one_by_one: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The vertices of the clavicle and of all ribs, ids (n,), and which of them are held (n,): ends that meet another bone in
     a joint. Ribs bend as one sheet, so that one that gives way takes those beside it along, or one by one.
     """

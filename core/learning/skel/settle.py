@@ -31,14 +31,14 @@ POOL, LARGE_POOL = 160, 600  # new random shapes that a stage looks at, besides 
 SHAPES = 40  # of them, those in which vertices are shallowest, which a stage works on
 ROUNDS = 6
 SLACK = 0.003  # vertices that have no more than this beyond their margin are looked at in every round
-FARTHEST = 0.04  # metres outside the skin beyond which no placed bone is
+FARTHEST = (0.04, 0.02, 0.02, 0.02)  # metres outside the skin beyond which no bone is, by stage
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
-# Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all: thin bones, and such
-# as are attached at both ends, would be flattened.
-STRAIN, STRAIN_SPINE = 0.1, 0.025
-SPINE = ("vertebra", "sacrum")  # had rather shrink than move: no mean of skin vertices would follow them
+# Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all. Rods, and such as are
+# attached at both ends, would be flattened; others would go deep, and vertebrae where no mean of skin vertices follows them.
+STRAIN, STRAIN_RODS = 0.025, 0.1
+RODS = ("rib",)
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
@@ -87,8 +87,8 @@ def settle(
         worst, total, looks = np.zeros(len(betas)), np.zeros(len(betas)), []
         for k, beta in enumerate(betas):  # not all skins at once: they are large
             skin = Skin(template + shapedirs @ beta, faces)
-            near = _near(bones, beta, skin, margin)
-            ids, lack, _ = _lacking(bones, beta, skin, margin, near)
+            near = _near(bones, beta, skin, margin, FARTHEST[stage])
+            ids, lack, _ = lacking(bones, beta, skin, margin, near)
             worst[k], total[k] = lack.max(initial=0), lack.sum()
             looks.append((near, bones.names[bones.parts[ids[lack.argmax()]]] if len(ids) else "none"))
         k = int(worst.argmax())
@@ -119,10 +119,10 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
     return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -BETA_BOUND, BETA_BOUND)])
 
 
-def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray) -> np.ndarray:
+def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, farthest: float) -> np.ndarray:
     """The vertices that lie too shallow in a shape or may soon."""
     points = bones.at(beta[None])[0]
-    ids = skin.shallow(points, margin.max() + SLACK, FARTHEST)
+    ids = skin.shallow(points, margin + SLACK, farthest)
     return ids[skin.depth(points[ids]) < margin[ids] + SLACK]
 
 
@@ -133,7 +133,7 @@ def _not_folded(bones: BoneSpace, beta: np.ndarray, skin: Skin, near: np.ndarray
     return np.delete(near, outside[skin.winding(points[outside]) > 0.5])
 
 
-def _lacking(
+def lacking(
     bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, near: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Those of the vertices `near` that lie too shallow in a shape, by how much, and the outward direction there.
@@ -153,8 +153,8 @@ def _lacking(
 def _asking(
     bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, near: np.ndarray, contacts: Contacts | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `_lacking`, and what other bones ask for."""
-    by_skin = _lacking(bones, beta, skin, margin, near)
+    """As `lacking`, and what other bones ask for."""
+    by_skin = lacking(bones, beta, skin, margin, near)
     if contacts is None:  # bones change little against each other from shape to shape: some shapes will do
         return by_skin
     by_bones = contacts.lacking(bones.at(beta[None])[0])
@@ -195,7 +195,7 @@ def _push_maps(
         for place in [np.append(point - middle, 1.0) for bone, point in held if bone in names]:
             stiff += HELD * np.outer(place, place)
         resistance = STIFFNESS * sum(len(r[1]) for r in rows)
-        strain = STRAIN_SPINE if names[0].startswith(SPINE) else STRAIN
+        strain = STRAIN_RODS if names[0].startswith(RODS) else STRAIN
         straining = np.kron(strain**2 * STRAINED, usual)
         normal = resistance * (np.kron(np.kron(np.eye(3), stiff), usual) + straining)
         right = -resistance * straining @ _strain(bones, before, members, first).ravel()

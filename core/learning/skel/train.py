@@ -37,12 +37,13 @@ from . import (
 from .bone_space import BoneSpace
 from .build import assemble
 from .build import bone_space as bone_space_of
-from .contacts import FAR, apart, ribs_apart
+from .contacts import FAR, apart
 from .correctives import learn_correctives
 from .cover import covered
 from .glide import glide
 from .learned import Learned
 from .people import BODIES, FEMININITY, People, Shapes, sources
+from .ribs import ribs_apart
 from .scapula_seat import GIVEN, seated
 from .settle import LARGE_POOL, POOL, settle
 from .skinning import learn_weights
@@ -131,7 +132,7 @@ def learn(people: People, gender: str, progress: Progress) -> Learned:
     _, regressor = _joints(people, shapes, bones, joints.joint_points(bones, people.marks))
     bones, found = _seated(people, gender, shapes, bones, regressor)
     bones = apart(bones, people.bones, Skel(assemble(people, gender, shapes, found)), FAR, LAST_ROUNDS)
-    bones = ribs_apart(bones, people.bones)
+    bones = ribs_apart(bones, people.bones, shapes.mean, shapes.directions, people.surface.faces)
     # Ribs have given way by turns: now the scapula's axes are found on what they are, and it turns once more.
     found = _with_axes(shapes, _with_bones(people, shapes, found, bones), bones)
     bones = _seat(people, gender, shapes, found, bones, pool=LARGE_POOL, shallower=SHALLOWER)
