@@ -11,12 +11,11 @@ from ..inside import Skin
 from ..report.sampling import WIDER, random_shapes
 from .bone_names import Bones
 from .bone_space import BoneSpace
-from .contacts import Contacts, added, bent, loudest, rods
+from .contacts import YIELDING, Contacts, added, bent, loudest, rods
 from .settle import lacking
 
 log = logging.getLogger(__name__)
 
-STEM = "rib"
 DEPTH = 0.004  # metres under the skin that they keep
 FARTHEST = 0.02  # metres outside beyond which none is
 ROUNDS, SHAPES = 10, 60
@@ -31,7 +30,7 @@ def ribs_apart(
     template, shapedirs, faces: (N, 3), (N, 3, 10), (F, 3) the skin
     """
     contacts = Contacts(bones, meshes)
-    ribs = np.array([name.startswith(STEM) for name in bones.names])
+    ribs = np.array([name.startswith(YIELDING) for name in bones.names])
     contacts.pairs = [pair for pair in contacts.pairs if ribs[pair.one] and ribs[pair.other]]
     theirs = np.flatnonzero(ribs[bones.parts])
     margin = np.full(len(bones.template), DEPTH)

@@ -35,10 +35,9 @@ FARTHEST = (0.04, 0.02, 0.02, 0.02)  # metres outside the skin beyond which no b
 SUSPECT = 0.0005  # metres outside from which the winding number has the last word
 # How strongly a bone resists: metres of motion of the whole bone that are worth a metre of one vertex's lack.
 STIFFNESS, STIFFER_GROWTH = 0.05, 3.0
-# Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all. Rods, and such as are
+# Metres of motion that growing to twice the length or shearing by as much is worth besides, all in all. Ribs, thin and
 # attached at both ends, would be flattened; others would go deep, and vertebrae where no mean of skin vertices follows them.
-STRAIN, STRAIN_RODS = 0.025, 0.1
-RODS = ("rib",)
+STRAIN, STRAIN_RIB = 0.025, 0.1
 HELD = 20.0  # how much more a bone resists where it meets another in a joint, or a vertebra at its middle
 SPREAD = (0.025, 0.012, 0.008, 0.006)  # how far a push spreads over its neighbours, metres, by stage
 SPREAD_SMALL = (0.012, 0.008, 0.005, 0.004)
@@ -195,7 +194,7 @@ def _push_maps(
         for place in [np.append(point - middle, 1.0) for bone, point in held if bone in names]:
             stiff += HELD * np.outer(place, place)
         resistance = STIFFNESS * sum(len(r[1]) for r in rows)
-        strain = STRAIN_RODS if names[0].startswith(RODS) else STRAIN
+        strain = STRAIN_RIB if names[0].startswith("rib") else STRAIN
         straining = np.kron(strain**2 * STRAINED, usual)
         normal = resistance * (np.kron(np.kron(np.eye(3), stiff), usual) + straining)
         right = -resistance * straining @ _strain(bones, before, members, first).ravel()

@@ -66,18 +66,17 @@ def test_a_bone_that_is_held_moves_less_there(flesh, monkeypatch):
         monkeypatch.setattr(settle, "HELD", firmness)
         maps = settled(flesh, [("patella_r", middle)]).maps[0, :, :, 0]
         moves.append(np.linalg.norm(maps @ [*middle, 1.0]))
-    assert moves[1] < 0.9 * moves[0]
+    assert moves[1] < 0.85 * moves[0]
     assert moves[2] < 0.4 * moves[0]
 
 
-def test_ribs_move_rather_than_shrink(flesh):
+def test_ribs_move_rather_than_shrink(flesh, monkeypatch):
+    monkeypatch.setattr(settle, "DEPTHS", {})
     moves, growths = [], []
     for name in ("rib_09_r", "patella_r"):
         bones, meshes = some_bones(name)
         middle = bones.points(name).mean(0)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(settle, "DEPTHS", {})
-            bones = settle.settle(bones, meshes, *flesh, stages=(3, 3), held=[(name, middle)], pool=40)
+        bones = settle.settle(bones, meshes, *flesh, stages=(3, 3), held=[(name, middle)], pool=40)
         moves.append(np.linalg.norm(bones.maps[0, :, :, 0] @ [*middle, 1.0]))
         growths.append(growth(bones, 2.5).min())
     assert moves[0] > moves[1]
