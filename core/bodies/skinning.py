@@ -128,5 +128,7 @@ class RestingSkin:
         rows = self.rows[first : self.n_features + 1 + betas.shape[1]]
         if len(factors) > _FEW or torch.get_num_threads() == 1:
             return (factors @ rows).unflatten(1, (3, -1))
-        planes = rows.unflatten(1, (3, -1)).transpose(0, 1)
-        return torch.bmm(factors.expand(3, -1, -1), planes).transpose(0, 1)
+        # x, y and z; of one body each in halves if they have any, which two threads share evenly.
+        pieces = 6 if len(factors) == 1 and rows.shape[1] % 6 == 0 else 3
+        cut = rows.unflatten(1, (pieces, -1)).transpose(0, 1)
+        return torch.bmm(factors.expand(pieces, -1, -1), cut).transpose(0, 1).reshape(len(factors), 3, -1)

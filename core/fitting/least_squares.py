@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+_ROUNDS = 4  # of putting parameters on the bounds that a step would pass
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -16,7 +18,9 @@ class Solution:
     # (B,) half the sum of squared residuals, or what a robust loss makes of them; of all problems where they share parameters
     cost: Tensor
     iterations: int
-    converged: Tensor  # (B,) whether steps had become small, or lowered the cost no more, when the solver ended
+    converged: (
+        Tensor  # (B,) whether steps had become small, or lowered the cost no more or hardly, when the solver ended
+    )
 
 
 class Block(NamedTuple):
@@ -26,12 +30,16 @@ class Block(NamedTuple):
     derivatives: x -> residuals (B, R) and their derivatives (B, P, R); forward differentiation when None
     robust: from where on residuals count less and less, in their units (Geman and McClure's loss); squares when None
     group: how many residuals are one thing to a robust loss, as the three of a point; they lie in planes, all x first
+    normal: x -> half the sum of squares (B,), its gradient (B, P) and Gauss and Newton's Hessian (B, P, P), where derivatives
+        of all residuals would be too many; the gradient tells where the solution is, the Hessian may be nearly right.
+        Squares only
     """
 
     residuals: Callable[[Tensor], Tensor]
     derivatives: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     robust: float | None = None
     group: int = 1
+    normal: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]] | None = None
 
 
 def jacobian(residuals: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,15 +64,16 @@ def least_squares(
     shared: int = 0,
     max_iterations: int = 50,
     tolerance: float = 1e-6,
+    least_gain: float = 0.0,
     after_iteration: Callable[[int], None] | None = None,
 ) -> Solution:
     """Minimises half the sum of squared residuals of each problem, within bounds.
 
     Levenberg-Marquardt with Marquardt's scaling; each problem has its own damping and takes only steps that lower its
-    cost. Parameters on a bound whose gradient points outwards are held there (projected Newton, Bertsekas 1982), so the
-    result never leaves the bounds. Robust losses are iterated: a group of residuals counts as its loss grew at the last step.
-    Parameters that all problems share make one problem of them, of which only the arrow-shaped part of the normal equations is
-    ever held (Schur complement).
+    cost. Parameters on a bound whose gradient points outwards are held there (projected Newton, Bertsekas 1982); those that
+    a step takes to a bound stop there, and the others' steps allow for it. So the result never leaves the bounds. Robust
+    losses are iterated: a group of residuals counts as its loss grew at the last step. Parameters that all problems share make
+    one problem of them, of which only the arrow-shaped part of the normal equations is ever held (Schur complement).
 
     Parameters
     ----------
@@ -75,6 +84,7 @@ def least_squares(
     max_iterations: Jacobians computed at most
     tolerance: a problem is done when a step lowers its cost by less than this fraction, or when none does and these have
         become smaller than the precision can tell
+    least_gain: a problem is also done when the step that it would take promises to lower its cost by no more than this
     after_iteration: called with the number of iterations done; may raise to stop
 
     Returns
@@ -116,8 +126,13 @@ def least_squares(
         scale = diagonal.clamp_min(1e-9 * diagonal.amax(1, keepdim=True).clamp_min(1e-30)) + (1 - free)
         before = cost.clone()
         waiting = ~done
-        for _ in range(8):  # more damping until the step helps
-            step = _solved(hessian, gradient, damping[:, None] * scale + (1 - free), shared)
+        for attempt in range(8):  # more damping until the step helps
+            room = lower - x, upper - x
+            step = _step(hessian, gradient, damping[:, None] * scale + (1 - free), shared, room)
+            if not attempt:
+                waiting = waiting & ~(_common(-0.5 * (gradient * step).sum(1), shared) <= least_gain)
+                if not waiting.any():
+                    break
             candidate = torch.minimum(torch.maximum(x + step, lower), upper)
             new_cost = _common(torch.nan_to_num(_cost(terms, candidate), torch.inf), shared)
             better = waiting & (new_cost < cost)
@@ -142,6 +157,9 @@ def _normal_equations(terms: Sequence[Block], x: Tensor) -> tuple[Tensor, Tensor
     """Cost (B,), gradient (B, P) and Gauss-Newton's Hessian (B, P, P)."""
     cost, gradient, hessian = x.new_zeros(len(x)), torch.zeros_like(x), x.new_zeros(len(x), x.shape[1], x.shape[1])
     for term in terms:
+        if term.normal is not None:
+            cost, gradient, hessian = (a + b for a, b in zip((cost, gradient, hessian), term.normal(x), strict=True))
+            continue
         r, J = jacobian(term.residuals, x) if term.derivatives is None else term.derivatives(x)
         worth, loss = _loss(term, r)
         cost += loss
@@ -182,6 +200,25 @@ def _common_end(values: Tensor, shared: int) -> Tensor:
         return values
     own, common = values[:, :-shared], values[:, -shared:]
     return torch.cat([own, common.sum(0, keepdim=True).expand_as(common)], 1)
+
+
+def _step(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int, room: tuple[Tensor, Tensor]) -> Tensor:
+    """The steps (B, P) to the least of the damped quadratic models between the bounds, which are `room` away.
+
+    What would pass a bound is put on it and the others are solved for anew: cut short alone, a step need not lower the cost.
+    """
+    held, put = torch.zeros_like(gradient, dtype=torch.bool), torch.zeros_like(gradient)
+    for _ in range(_ROUNDS):
+        free = (~held).to(gradient.dtype)
+        pull = (gradient + (hessian @ put[..., None])[..., 0]) * free
+        step = _solved(hessian * free[:, :, None] * free[:, None, :], pull, damping * free + (1 - free), shared)
+        step = torch.where(held, put, step)
+        past = ~held & ((step < room[0]) | (step > room[1]))
+        if not past.any():
+            break
+        put = torch.where(past, torch.minimum(torch.maximum(step, room[0]), room[1]), put)
+        held = held | past
+    return step
 
 
 def _solved(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..anatomy.joints import JOINTS, PARENTS, pose_slice
@@ -110,3 +111,9 @@ def evenly_spread(points: np.ndarray, count: int) -> np.ndarray:
         if len(first) <= count:
             return np.sort(first)
         size *= 1.08
+
+
+def shares(points: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """(n,) which part of a body's skin vertices (N, 3) is nearest to each of `ids` (n,): what each of them stands for."""
+    nearest = cKDTree(points[ids]).query(points)[1]
+    return np.bincount(nearest, minlength=len(ids)) / len(points)

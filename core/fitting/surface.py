@@ -18,13 +18,13 @@ from ..bodies.skin_points import SkinPoints
 from ..errors import InputError
 from ..exchange.motion import continuous
 from .least_squares import Block, least_squares
-from .segments import evenly_spread, pose_from_segments
+from .segments import evenly_spread, pose_from_segments, shares
 from .smoothing import runs, smoothed
 
 Progress = Callable[[float, str], None]
 
-POINTS, FINE_POINTS = 600, 3500  # skin vertices that a pose is fitted to, and made exact with
-FINE_STEPS, FINE_SHAPE_STEPS = 1, 3
+POINTS = 600  # skin vertices that a pose is fitted to, before all are
+STEPS, SHAPE_STEPS = 4, 3  # with which pose and shape are then made exact
 SHAPE_FRAMES = 12  # that a shape is fitted to
 CHUNK = 32  # frames at a time: what bounds the memory
 READING, SMOOTHING = 0.05, 0.2  # of the time are taken by the first look at all surfaces, and by making poses smooth
@@ -36,6 +36,7 @@ N_POSE = len(POSE_NAMES)
 
 # One standard deviation, metres of a skin vertex and radians: what cannot be told from the skin rests where it is likely.
 _SKIN = 0.01
+_NO_MATTER = 3e-6  # metres of the skin, in the mean, that a step is not taken for
 _BEYOND = np.deg2rad(0.5)  # of going beyond a limit
 _GIVE = np.deg2rad(2.0)  # beyond a limit, more than which is never gone
 _TIMID = 1e-3  # how much the priors below weigh beside the skin
@@ -79,6 +80,7 @@ class Surfaces(Protocol):
         """(B, N, 3) the surfaces of frames (B,)."""
 
 
+@torch.inference_mode(False)  # derivatives are wanted, whatever mode the caller is in
 def fit_skel(
     skin: np.ndarray | Tensor | Surfaces,
     skel: Skel,
@@ -119,11 +121,8 @@ def fit_skel(
         raise InputError(f"The body is a {type(skel).__name__} instead of a SKEL body.")
     surfaces = checked(skin, skel.n_skin)
     n_frames = surfaces.shape[0]
-    ids = evenly_spread(skel.data.skin_template, FINE_POINTS)
-    few = evenly_spread(skel.data.skin_template[ids], POINTS)
-    coarse, fine = (
-        _Problem(SkinPoints(skel, some, torch.zeros(1, dtype=torch.float32)), limits) for some in (ids[few], ids)
-    )
+    ids = evenly_spread(skel.data.skin_template, POINTS)
+    problem = _Problem(SkinPoints(skel, ids, torch.zeros(1, dtype=torch.float32)), limits)
     centre, finite = looked_at(surfaces, ids, report)
     chosen = np.flatnonzero(finite)
 
@@ -134,13 +133,15 @@ def fit_skel(
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
         # Frames that are no body's, as trackers leave them at ends, would pull the shape after them.
-        targets, mean = planes(about_centre(some)[:, ids]), torch.zeros(1, skel.n_betas, dtype=torch.float32)
-        poses = coarse.pose(targets[..., few], mean, tolerance=0.03)
-        miss = coarse.distance(poses, targets[..., few], mean)
+        surface, mean = about_centre(some), torch.zeros(1, skel.n_betas, dtype=torch.float32)
+        targets = planes(surface[:, ids])
+        poses = problem.pose(targets, mean, tolerance=0.03)
+        miss = problem.distance(poses, targets, mean)
         sound = miss <= OUTLYING * miss.median()
-        targets, x = targets[sound], torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
-        x = coarse.shape(targets[..., few], x)
-        shape = fine.shape(targets, x, FINE_SHAPE_STEPS)[:1, -skel.n_betas :]
+        x = torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
+        x = problem.solved([problem.some(targets[sound])], x)
+        x = problem.solved([problem.whole(surface[sound.numpy()])], x, SHAPE_STEPS)
+        shape = x[:1, -skel.n_betas :].clone()
     else:
         shape = checked_betas(betas, skel.n_betas)
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
@@ -149,15 +150,14 @@ def fit_skel(
         report(READING + (1 - READING - SMOOTHING * bool(smoothness)) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
         surface = about_centre(frames)
-        targets = planes(surface[:, ids])
-        x = coarse.pose(targets[..., few], shape)
-        q, t = fine.pose(targets, shape, x, FINE_STEPS).split([N_POSE, 3], 1)
+        x = problem.pose(planes(surface[:, ids]), shape)
+        q, t = problem.solved([problem.whole(surface, shape)], x, STEPS).split([N_POSE, 3], 1)
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
     sound = error.max(1) <= FAILED
     if smoothness and sound.any():
-        smooth, there = coarse.smoothed(pose, trans, shape, sound, smoothness, report)
+        smooth, there = problem.smoothed(pose, trans, shape, sound, smoothness, report)
         ids = np.flatnonzero(sound)
         for frames in np.split(ids, range(CHUNK, len(ids), CHUNK)):
             report(1 - SMOOTHING / 2 * (1 - frames[0] / n_frames), "smoothing")
@@ -252,7 +252,7 @@ def looked_at(surfaces: Surfaces, ids: np.ndarray, report: Progress) -> tuple[np
 
 
 class _Problem:
-    """The least-squares problems of frames: unknowns are 46 angles, 3 of the translation and, where wanted, 10 betas."""
+    """The least-squares problems of frames: unknowns x are 46 angles, 3 of the translation and, where wanted, 10 betas."""
 
     def __init__(self, points: SkinPoints, limits: bool = True) -> None:
         self.points = points
@@ -264,32 +264,81 @@ class _Problem:
             sigma = _LIKELY.get(name.split("_")[0])
             likely[k] = 0.0 if sigma is None else _TIMID / np.deg2rad(sigma)
         self.likely = likely
-        self.unit = 1 / (_SKIN * len(points.ids) ** 0.5)
+        # Each point counts as the vertices around it, which lie close in hands and face.
+        share = shares(points.body.data.skin_template, points.ids)
+        self.unit = torch.as_tensor(share**0.5 / _SKIN, dtype=like.dtype).repeat(3)
 
     def bounds(self, more: int) -> tuple[Tensor, Tensor]:
         free = torch.full((more,), torch.inf, dtype=self.low.dtype)
         return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
 
-    def pose(
-        self, targets: Tensor, betas: Tensor, start: Tensor | None = None, steps: int = 25, tolerance: float = 1e-4
-    ) -> Tensor:
-        """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10).
+    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-3) -> Tensor:
+        """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10)."""
+        start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
+        return self.solved([self.some(targets, betas)], start, tolerance=tolerance)
 
-        start: (B, 49); read from the surface when None
-        """
-        if start is None:
-            start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
+    def solved(self, skin: list[Block], x: Tensor, steps: int = 25, tolerance: float = 1e-5) -> Tensor:
+        """Unknowns with which skin, priors and limits agree best, from a start; betas in them are of all frames together."""
+        n_betas = x.shape[1] - N_POSE - 3
+        lower, upper = self.bounds(x.shape[1] - N_POSE)
+        blocks = [*skin, self._priors(), *([self._shape_prior(n_betas)] if n_betas else [])]
+        return least_squares(
+            blocks, x, lower=lower, upper=upper, shared=n_betas, max_iterations=steps, tolerance=tolerance,
+            least_gain=0.5 * (_NO_MATTER / _SKIN) ** 2,
+        ).x  # fmt: skip
+
+    def some(self, targets: Tensor, betas: Tensor | None = None) -> Block:
+        """The points' distance from targets (B, 3, n); the shape is one of the unknowns unless given (1, 10)."""
 
         def skin(x: Tensor) -> Tensor:
-            return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).flatten(1) * self.unit
+            q, trans, shape = self._parts(x, betas)
+            return (self.points.at(q, shape, trans) - targets).flatten(1) * self.unit
 
         def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
-            found, columns = self.points.with_derivatives(x[:, :N_POSE], betas, x[:, N_POSE:])
-            return (found - targets).flatten(1) * self.unit, columns.flatten(2) * self.unit
+            found, columns = self._with_derivatives(x, betas)
+            return (found - targets).flatten(1) * self.unit, columns * self.unit
 
-        lower, upper = self.bounds(3)
-        blocks = [Block(skin, with_derivatives), self._priors()]
-        return least_squares(blocks, start, lower=lower, upper=upper, max_iterations=steps, tolerance=tolerance).x
+        return Block(skin, with_derivatives)
+
+    def whole(self, surface: np.ndarray, betas: Tensor | None = None) -> Block:
+        """The whole skin's distance from surfaces (B, N, 3): as `some`, whose points stand for it in the Hessian."""
+        targets = torch.as_tensor(surface, dtype=self.low.dtype)
+        unit = 1 / (_SKIN * targets.shape[1] ** 0.5)
+
+        def skin(x: Tensor) -> Tensor:
+            q, trans, shape = self._parts(x, betas)
+            own = self.points.body(q, shape, trans).skin
+            assert own is not None
+            return (own - targets).flatten(1) * unit
+
+        def normal(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            with torch.enable_grad():
+                own = x.detach().requires_grad_()
+                cost = 0.5 * skin(own).square().sum(1)
+                (gradient,) = torch.autograd.grad(cost.sum(), own)
+            columns = self._with_derivatives(x, betas)[1] * self.unit
+            return cost.detach(), gradient, columns @ columns.mT
+
+        return Block(torch.inference_mode()(skin), normal=normal)
+
+    @staticmethod
+    def _parts(x: Tensor, betas: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        return x[:, :N_POSE], x[:, N_POSE : N_POSE + 3], x[:, N_POSE + 3 :] if betas is None else betas
+
+    def _with_derivatives(self, x: Tensor, betas: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The points (B, 3, n) and their derivatives (B, P, 3 n)."""
+        q, trans, shape = self._parts(x, betas)
+        found, columns = self.points.with_derivatives(q, shape, trans)
+        if betas is None:
+            # Nearly linear in the betas: differences are as good as derivatives, and take one batch.
+            n_betas = shape.shape[1]
+            steps = torch.eye(n_betas, dtype=x.dtype).repeat(2, 1) * BETA_STEP
+            steps[n_betas:] *= -1
+            q, trans, shape = (part.repeat_interleave(2 * n_betas, 0) for part in (q, trans, shape))
+            at = self.points.at(q, shape + steps.repeat(len(x), 1), trans)
+            ahead, behind = at.unflatten(0, (len(x), 2, n_betas)).unbind(1)
+            columns = torch.cat([columns, (ahead - behind) / (2 * BETA_STEP)], 1)
+        return found, columns.flatten(2)
 
     def smoothed(
         self, pose: np.ndarray, trans: np.ndarray, betas: Tensor, sound: np.ndarray, smoothness: float, report: Progress
@@ -310,7 +359,7 @@ class _Problem:
                     report(1 - SMOOTHING * (1 - some[0] / len(x) / 2), "smoothing")
                     q = torch.as_tensor(x[some]).to(self.low)
                     _, skin = self.points.with_derivatives(q[:, :N_POSE], betas, torch.zeros_like(q[:, :3]))
-                    columns = torch.cat([skin.flatten(2) * self.unit, priors(q)[1]], 2)
+                    columns = torch.cat([skin.flatten(2) / (_SKIN * skin.shape[3] ** 0.5), priors(q)[1]], 2)
                     found.append((columns @ columns.mT).double().numpy())
                 return np.concatenate(found)
 
@@ -323,36 +372,6 @@ class _Problem:
     def distance(self, x: Tensor, targets: Tensor, betas: Tensor) -> Tensor:
         """(B,) metres that angles and translations x (B, 49) leave between points and targets, in the mean."""
         return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).norm(dim=1).mean(1)
-
-    def shape(self, targets: Tensor, start: Tensor, steps: int = 25) -> Tensor:
-        """Angles, translations and the shape that all targets (B, 3, n) have in common, (B, 59), from a start (B, 59)."""
-        n_betas = self.points.body.n_betas
-
-        def skin(x: Tensor) -> Tensor:
-            return self._shaped_skin(x, targets)
-
-        def with_derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
-            q, trans, betas = x.split([N_POSE, 3, n_betas], 1)
-            found, columns = self.points.with_derivatives(q, betas, trans)
-            # Nearly linear in the betas: differences are as good as derivatives, and take one batch.
-            steps = torch.eye(n_betas, dtype=x.dtype).repeat(2, 1) * BETA_STEP
-            steps[n_betas:] *= -1
-            q, trans, betas = (part.repeat_interleave(2 * n_betas, 0) for part in (q, trans, betas))
-            ahead, behind = (
-                self.points.at(q, betas + steps.repeat(len(x), 1), trans).unflatten(0, (len(x), 2, n_betas)).unbind(1)
-            )
-            by_shape = (ahead - behind) / (2 * BETA_STEP)
-            return (found - targets).flatten(1) * self.unit, torch.cat([columns, by_shape], 1).flatten(2) * self.unit
-
-        lower, upper = self.bounds(3 + n_betas)
-        blocks = [Block(skin, with_derivatives), self._priors(), self._shape_prior(n_betas)]
-        return least_squares(
-            blocks, start, lower=lower, upper=upper, shared=n_betas, max_iterations=steps, tolerance=1e-5
-        ).x  # fmt: skip
-
-    def _shaped_skin(self, x: Tensor, targets: Tensor) -> Tensor:
-        q, trans, betas = x.split([N_POSE, 3, x.shape[1] - N_POSE - 3], 1)
-        return (self.points.at(q, betas, trans) - targets).flatten(1) * self.unit
 
     def _priors(self) -> Block:
         """Angles rest where they are likely, and hardly go beyond their limits."""

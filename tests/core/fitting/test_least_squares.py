@@ -170,3 +170,44 @@ def test_a_robust_loss_sees_points_not_coordinates():
 
     theirs = scipy.optimize.minimize(cost, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
     assert np.allclose(found, theirs.x, atol=1e-5)
+
+
+def test_a_bound_in_the_way_turns_the_step_along_it():
+    """Of linear problems with a strongly skewed valley, whose steps cut short at a bound lead away from the solution."""
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((20, 12, 6)) @ np.diag([1, 1, 3, 10, 30, 100]), 50 * rng.standard_normal((20, 12))
+    a[:, :, 1:] += 2 * a[:, :, :1]
+    found = least_squares(
+        lambda x: (torch.as_tensor(a) @ x[..., None])[..., 0] - torch.as_tensor(b), torch.zeros(20, 6, dtype=torch.float64),
+        lower=torch.full((6,), -0.3), upper=torch.full((6,), 0.2), max_iterations=8, tolerance=1e-12,
+    )  # fmt: skip
+    expected = [scipy.optimize.lsq_linear(*each, bounds=(-0.3, 0.2), tol=1e-14).x for each in zip(a, b, strict=True)]
+    assert found.converged.all()
+    assert np.abs(found.x.numpy() - expected).max() < 1e-5
+
+
+def test_the_gradient_leads_to_the_solution_though_the_hessian_is_of_some_residuals():
+    rng = np.random.default_rng(6)
+    centres = torch.as_tensor(rng.standard_normal((4, 90, 3)))
+
+    def residuals(x):
+        return ((x[:, None] - centres).norm(dim=2) - 1).flatten(1) / 90**0.5
+
+    def normal(x):
+        r, J = jacobian(residuals, x)
+        some = J[:, :, ::3] * 3**0.5
+        return 0.5 * (r * r).sum(1), (J @ r[..., None])[..., 0], some @ some.mT
+
+    start = torch.full((4, 3), 0.5, dtype=torch.float64)
+    options = {"max_iterations": 60, "tolerance": 1e-13}
+    found = least_squares([Block(residuals, normal=normal)], start, **options).x
+    assert torch.allclose(found, least_squares(residuals, start, **options).x, atol=5e-4)
+    assert not torch.allclose(found, least_squares(lambda x: residuals(x)[:, ::3], start, **options).x, atol=0.02)
+
+
+def test_what_promises_too_little_is_not_done():
+    start = torch.tensor([[1e-3], [1.0]])
+    found = least_squares(lambda x: x, start, least_gain=1e-5)
+    assert found.converged.all()
+    assert found.x[0] == start[0]
+    assert found.x[1].abs() < 5e-3
