@@ -36,7 +36,7 @@ N_POSE = len(POSE_NAMES)
 
 # One standard deviation, metres of a skin vertex and radians: what cannot be told from the skin rests where it is likely.
 _SKIN = 0.01
-_NO_MATTER = 3e-6  # metres of the skin, in the mean, that a step is not taken for
+_NO_MATTER = 1e-6  # metres of the skin, in the mean, that a step is not taken for
 _BEYOND = np.deg2rad(0.5)  # of going beyond a limit
 _GIVE = np.deg2rad(2.0)  # beyond a limit, more than which is never gone
 _TIMID = 1e-3  # how much the priors below weigh beside the skin
@@ -151,7 +151,7 @@ def fit_skel(
         frames = chosen[start : start + CHUNK]
         surface = about_centre(frames)
         x = problem.pose(planes(surface[:, ids]), shape)
-        q, t = problem.solved([problem.whole(surface, shape)], x, STEPS).split([N_POSE, 3], 1)
+        q, t = problem.solved([problem.whole(surface, shape)], x, STEPS, 1e-4).split([N_POSE, 3], 1)
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
@@ -272,7 +272,7 @@ class _Problem:
         free = torch.full((more,), torch.inf, dtype=self.low.dtype)
         return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
 
-    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-3) -> Tensor:
+    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-4) -> Tensor:
         """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10)."""
         start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
         return self.solved([self.some(targets, betas)], start, tolerance=tolerance)
