@@ -18,9 +18,7 @@ class Solution:
     # (B,) half the sum of squared residuals, or what a robust loss makes of them; of all problems where they share parameters
     cost: Tensor
     iterations: int
-    converged: (
-        Tensor  # (B,) whether steps had become small, or lowered the cost no more or hardly, when the solver ended
-    )
+    converged: Tensor  # (B,) whether steps had become small, or lowered the cost hardly or not, when the solver ended
 
 
 class Block(NamedTuple):

@@ -1,7 +1,8 @@
 """SKEL to a surface: the joint angles, place and shape with which a SKEL body's skin lies on a given one.
 
 Keller et al. 2023 (SKEL, section 5) fit SKEL to SMPL by L-BFGS from a start that has to be near. Here a pose is read from the
-surface itself (`segments`) and made exact by damped Gauss-Newton with the surface's own derivatives, many frames at a time.
+surface itself (`segments`) and made exact by damped Gauss-Newton with the surface's own derivatives, many frames at a time:
+first at some vertices, then at all, of which the gradient is exact and takes no longer than a few forward passes.
 """
 
 from collections.abc import Callable
@@ -139,8 +140,8 @@ def fit_skel(
         miss = problem.distance(poses, targets, mean)
         sound = miss <= OUTLYING * miss.median()
         x = torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
-        x = problem.solved([problem.some(targets[sound])], x)
-        x = problem.solved([problem.whole(surface[sound.numpy()])], x, SHAPE_STEPS)
+        x = problem.solved(problem.some(targets[sound]), x)
+        x = problem.solved(problem.whole(surface[sound.numpy()]), x, SHAPE_STEPS)
         shape = x[:1, -skel.n_betas :].clone()
     else:
         shape = checked_betas(betas, skel.n_betas)
@@ -151,7 +152,7 @@ def fit_skel(
         frames = chosen[start : start + CHUNK]
         surface = about_centre(frames)
         x = problem.pose(planes(surface[:, ids]), shape)
-        q, t = problem.solved([problem.whole(surface, shape)], x, STEPS, 1e-4).split([N_POSE, 3], 1)
+        q, t = problem.solved(problem.whole(surface, shape), x, STEPS, 1e-4).split([N_POSE, 3], 1)
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
     pose = continuous(pose, finite)
@@ -264,7 +265,7 @@ class _Problem:
             sigma = _LIKELY.get(name.split("_")[0])
             likely[k] = 0.0 if sigma is None else _TIMID / np.deg2rad(sigma)
         self.likely = likely
-        # Each point counts as the vertices around it, which lie close in hands and face.
+        # Each point counts as the vertices around it, which lie close in hands and face: the mean distance is of vertices.
         share = shares(points.body.data.skin_template, points.ids)
         self.unit = torch.as_tensor(share**0.5 / _SKIN, dtype=like.dtype).repeat(3)
 
@@ -275,13 +276,13 @@ class _Problem:
     def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-4) -> Tensor:
         """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10)."""
         start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
-        return self.solved([self.some(targets, betas)], start, tolerance=tolerance)
+        return self.solved(self.some(targets, betas), start, tolerance=tolerance)
 
-    def solved(self, skin: list[Block], x: Tensor, steps: int = 25, tolerance: float = 1e-5) -> Tensor:
+    def solved(self, skin: Block, x: Tensor, steps: int = 25, tolerance: float = 1e-5) -> Tensor:
         """Unknowns with which skin, priors and limits agree best, from a start; betas in them are of all frames together."""
         n_betas = x.shape[1] - N_POSE - 3
         lower, upper = self.bounds(x.shape[1] - N_POSE)
-        blocks = [*skin, self._priors(), *([self._shape_prior(n_betas)] if n_betas else [])]
+        blocks = [skin, self._priors(), *([self._shape_prior(n_betas)] if n_betas else [])]
         return least_squares(
             blocks, x, lower=lower, upper=upper, shared=n_betas, max_iterations=steps, tolerance=tolerance,
             least_gain=0.5 * (_NO_MATTER / _SKIN) ** 2,
