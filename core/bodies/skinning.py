@@ -131,6 +131,5 @@ class RestingSkin:
         # x, y and z; of one body each in halves if they have any, which two threads share evenly.
         pieces = 6 if len(factors) == 1 and rows.shape[1] % 6 == 0 else 3
         cut = rows.unflatten(1, (pieces, -1)).transpose(0, 1)
-        return (
-            torch.bmm(factors.expand(pieces, -1, -1), cut).transpose(0, 1).reshape(len(factors), 3, rows.shape[1] // 3)
-        )
+        product = torch.bmm(factors.expand(pieces, -1, -1), cut).transpose(0, 1)
+        return product.reshape(len(factors), 3, rows.shape[1] // 3)

@@ -192,9 +192,7 @@ def test_smoothness_takes_out_what_trembles_and_keeps_the_motion(body):
         errors.append(np.degrees(np.sqrt((off[known] ** 2).mean())))
         second.append(np.degrees(np.abs(np.diff(off[8:], 2, axis=0)).mean()))
     assert second[1] < 0.1 * second[0]
-    assert (
-        errors[1] < 0.9 * errors[0]
-    )  # the rest is not tremble: hands and face, dense in vertices, hold what hangs on them
+    assert errors[1] < 0.75 * errors[0]
     assert smooth.vertex_error[known].mean() < rough.vertex_error[known].mean() + 0.0025
     assert np.flatnonzero(smooth.failed).tolist() == [7]
     assert np.abs(smooth.pose).max() <= 2 * np.pi
