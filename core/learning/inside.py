@@ -205,8 +205,9 @@ def _samples(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             for i in range(count)
             for k in range(count - i)
         ]
-        points.append(np.einsum("wk,fkc->fwc", weights, corners[ids]).reshape(-1, 3))
-        owners.append(np.repeat(ids, len(weights)))
+        of_planes = np.array(weights) @ corners[ids].transpose(1, 0, 2).reshape(3, -1)
+        points.append(of_planes.reshape(-1, 3))
+        owners.append(np.tile(ids, len(weights)))
     return np.concatenate(points), np.concatenate(owners)
 
 

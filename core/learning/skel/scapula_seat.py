@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 import numpy as np
 import scipy.optimize
 import torch
+from scipy.spatial import cKDTree
 
 from ...bodies.skel import Skel
 from ..inside import Skin
@@ -29,11 +30,12 @@ USUAL = 0.005  # metres by which it may well be nearer or farther; what is off c
 GIVEN = 0.0045  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
 POSES, HARDEST, TURNS = 1200, 100, 2  # that are looked at; as many of the nearest and farthest it is turned for, twice
+SHALLOWEST = 200  # of their shapes, in which the skin over it is asked for
 ROUNDS = 15
 CLOSE = 1e-3  # share of the squares below which a round gains too little to go on
 MOST = np.deg2rad(53.0)  # that the mean body's scapula turns forwards; in life 41 (Ludewig et al. 2009), and it varies
 DEEP, FARTHEST = 0.01, 0.04  # metres of skin over it that are enough, and metres out that it never is
-OUT = -0.0005  # metres of skin over it at rest, that is by how much it may be out
+COVER = 0.001  # metres of skin that are wanted over it at rest
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
 FIRM = 30.0  # how much more a millimetre out of the skin, or a milliradian too far forwards, counts than one of gap
@@ -43,7 +45,7 @@ SEED = 37
 def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, given: float = 0.0) -> BoneSpace:
     """The bones with the scapula turned about the vertical axis through the shoulder's centre (3,), linearly in the betas.
 
-    It stays inside the body's skin at rest, but for half a millimetre, or goes no farther out than it is.
+    At rest a millimetre of the body's skin stays over it, also in the shapes where that is thinnest.
 
     body: has the bones' joints; its harsh random poses and shapes are looked at
     given: metres by which it may be nearer to the ribs
@@ -67,13 +69,17 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
 
     left = max(0.0, MOST - forwards(bones.points("scapula_r")))
     design = np.column_stack([np.ones(POSES), betas])
+    resting = bones.at(betas, ids)
+    skin_over, outwards = _skin_over(body, bones.template[ids], betas)
     change = np.zeros(design.shape[1])
     for _ in range(TURNS):
         order = np.argsort(gaps(np.arange(POSES), design @ change))
         hardest = np.r_[order[:HARDEST], order[-HARDEST:]]
-        skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas[hardest]]
-        depths = partial(_depths, skins, bones.at(betas[hardest], ids), turn_resting)
-        change = _turn(partial(gaps, hardest), depths, design[hardest], change, left, given)
+        turned = resting + (design @ change)[:, None, None] * turn_resting
+        shallowest = np.argsort(((skin_over - turned) * outwards).sum(2).min(1))[:SHALLOWEST]
+        skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas[shallowest]]
+        depths = partial(_depths, skins, resting[shallowest], turn_resting)
+        change = _turn(partial(gaps, hardest), depths, design[hardest], design[shallowest], change, left, given)
     return _turned(bones, shoulder, change)
 
 
@@ -81,27 +87,27 @@ def _turn(
     gaps: Callable[[np.ndarray], np.ndarray],
     depths: Callable[[np.ndarray], np.ndarray],
     design: np.ndarray,
+    resting: np.ndarray,
     start: np.ndarray,
     left: float,
     given: float,
 ) -> np.ndarray:
     """Radians (11,) by which the scapula turns, of the mean body and per beta.
 
-    gaps, depths: metres off the ribs and under the skin (S,) once it has turned by angles (S,)
-    design: (S, 11) makes these angles of radians (11,)
+    gaps, depths: metres off the ribs (S,), and under the skin at rest in other shapes (T,), once it has turned by angles
+    design, resting: (S, 11) and (T, 11) make these angles of radians (11,)
     start: where the search begins
     left: radians by which the mean body's scapula may turn forwards
     """
     ridge = np.sqrt(len(design)) * RIDGE * np.eye(design.shape[1])
-    least = np.minimum(depths(np.zeros(len(design))), OUT)
 
     @lru_cache(maxsize=1)  # what is asked for slopes was asked for misses
     def at(change: bytes) -> tuple[np.ndarray, np.ndarray]:
-        angles = design @ np.frombuffer(change)
-        return gaps(angles), depths(angles)
+        turn = np.frombuffer(change)
+        return gaps(design @ turn), depths(resting @ turn)
 
     def beyond(depth: np.ndarray, turn: float) -> np.ndarray:
-        return np.append(least - depth, turn - left)
+        return np.append(COVER - depth, turn - left)
 
     def misses(change: np.ndarray) -> np.ndarray:
         gap, depth = at(change.tobytes())
@@ -111,13 +117,21 @@ def _turn(
 
     def slopes(change: np.ndarray) -> np.ndarray:
         gap, depth = at(change.tobytes())
-        further, deeper = (f(design @ change + STEP) for f in (gaps, depths))
+        further, deeper = (f(rows @ change + STEP) for f, rows in ((gaps, design), (depths, resting)))
         weight = 3 * ((gap - GAP + given) / USUAL) ** 2
         gain = (weight * (further - gap) / STEP)[:, None] * design
-        rows = np.vstack([-((deeper - depth) / STEP)[:, None] * design, np.eye(len(change))[:1]])
+        rows = np.vstack([-((deeper - depth) / STEP)[:, None] * resting, np.eye(len(change))[:1]])
         return np.concatenate([gain, ridge, FIRM * (beyond(depth, change[0]) > 0)[:, None] * rows])
 
     return scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x
+
+
+def _skin_over(body: Skel, points: np.ndarray, betas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The skin vertices (S, n, 3) of shapes that lie over points (n, 3) of the mean body, and which way is out there (n, 3)."""
+    data = body.data
+    over = cKDTree(data.skin_template).query(points)[1]
+    normals = Skin(data.skin_template, body.faces).vertex_normals
+    return data.skin_template[over] + np.einsum("nck,sk->snc", data.shapedirs[over], betas), normals[over]
 
 
 def _depths(skins: list[Skin], resting: np.ndarray, turn: np.ndarray, angles: np.ndarray) -> np.ndarray:

@@ -85,11 +85,11 @@ def test_the_scapula_stays_inside_the_skin(trunk, monkeypatch):
     monkeypatch.setattr(scapula_seat, "GAP", 0.03)
     betas = np.zeros((1, 10))
     kept = scapula_seat.seated(bones, meshes, body, SHOULDER)
-    monkeypatch.setattr(scapula_seat, "OUT", -1.0)
+    monkeypatch.setattr(scapula_seat, "COVER", -1.0)
     free = scapula_seat.seated(bones, meshes, body, SHOULDER)
     behind = [-0.03 - found.at(betas, found.members("scapula_r"))[..., 2].min() for found in (free, kept)]
     assert behind[0] > 0.001
-    assert behind[1] <= 0.00052
+    assert behind[1] <= -0.00095
     assert np.abs(kept.template - bones.template).max() > 0.001
 
 
@@ -111,6 +111,23 @@ def test_the_hardest_shapes_are_chosen(trunk, monkeypatch):
     monkeypatch.setattr(scapula_seat, "GAP", gaps(bones, betas[:1])[0])
     before = gaps(bones, betas[[7, 30]])
     monkeypatch.setattr(scapula_seat, "HARDEST", 1)
+    monkeypatch.setattr(scapula_seat, "COVER", -0.001)
     found = gaps(scapula_seat.seated(bones, meshes, body, SHOULDER), betas[[7, 30]])
     assert np.abs(before - scapula_seat.GAP).min() > 0.007
     assert np.abs(found - scapula_seat.GAP).max() < 0.003
+
+
+def test_the_thinnest_skin_is_looked_at(trunk, monkeypatch):
+    """In one of forty shapes it lies 5 mm nearer; others are nearer to the ribs and farther from them."""
+    bones, meshes, body = trunk
+    betas = np.random.default_rng(0).uniform(-1.0, 1.0, (SHAPES, 10))
+    betas[:, 1] = 0
+    betas[7, :2] = 0, 2.5
+    body.data.shapedirs[body.data.skin_template[:, 2] == -0.03, 2, 1] = 0.002
+    monkeypatch.setattr(scapula_seat, "random_poses", lambda *_, harsh: (np.zeros((SHAPES, 46)), betas, None))
+    monkeypatch.setattr(scapula_seat, "HARDEST", 2)
+    monkeypatch.setattr(scapula_seat, "SHALLOWEST", 10)
+    monkeypatch.setattr(scapula_seat, "GAP", 0.025)
+    found = scapula_seat.seated(bones, meshes, body, SHOULDER)
+    over = found.at(betas[7:8], found.members("scapula_r"))[..., 2].min() + 0.025
+    assert over > 0.0008
