@@ -48,7 +48,7 @@ def _made(name: str, script: str, *options: str) -> Path:
 def rows(script: str, path: Path) -> list[dict]:
     """What a script of this folder measures on a model file."""
     command = [environment(), ROOT / "benchmarks" / script, path]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
     print("\nOver the bare matrix products of SMPL's skin, and over those without the vertices' own:")
     for row in smpl:
         print(f"{'':35} {row['batch']:5} {row['over_bare']:10.2f} {row['over_bare_no_vertices']:12.2f}")
-    print("\nFits of open-male to its own skin:", flush=True)
+    print("\nFits of SKEL, shape and all:", flush=True)
     subprocess.run([environment(), ROOT / "benchmarks" / "fit.py"], check=True)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_ROUNDS = 4  # of putting parameters on the bounds that a step would pass
+_ROUNDS = 10  # of finding out which parameters a step leaves on their bounds
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def least_squares(
     """Minimises half the sum of squared residuals of each problem, within bounds.
 
     Levenberg-Marquardt with Marquardt's scaling; each problem has its own damping and takes only steps that lower its
-    cost. Parameters on a bound whose gradient points outwards are held there (projected Newton, Bertsekas 1982); those that
-    a step takes to a bound stop there, and the others' steps allow for it. So the result never leaves the bounds. Robust
+    cost. Each step goes to the least of its quadratic model between the bounds, so the result never leaves them. Robust
     losses are iterated: a group of residuals counts as its loss grew at the last step. Parameters that all problems share make
     one problem of them, of which only the arrow-shaped part of the normal equations is ever held (Schur complement).
 
@@ -81,7 +80,7 @@ def least_squares(
     shared: how many of the last parameters all problems have in common; they must start equal
     max_iterations: Jacobians computed at most
     tolerance: a problem is done when a step lowers its cost by less than this fraction, or when none does and these have
-        become smaller than the precision can tell
+        become smaller than the precision can tell; of a damped step the more is asked
     least_gain: a problem is also done when the step that it would take promises to lower its cost by no more than this
     after_iteration: called with the number of iterations done; may raise to stop
 
@@ -93,7 +92,8 @@ def least_squares(
     Raises
     ------
     ValueError
-        When a lower bound is above the upper one or not a number, or shared parameters start unequal.
+        When a lower bound is above the upper one or not a number, shared parameters start unequal, or a block that gives
+        normal equations also has derivatives or a robust loss.
 
     Examples
     --------
@@ -106,6 +106,8 @@ def least_squares(
         raise ValueError("A lower bound is above the upper one.")
     if shared and (x[:, -shared:] != x[:1, -shared:]).any():
         raise ValueError("Shared parameters must start equal.")
+    if any(term.normal and (term.derivatives or term.robust is not None) for term in terms):
+        raise ValueError("A block with normal equations has no other derivatives, and its loss is of squares.")
     least = torch.finfo(x.dtype).eps ** 0.5
     x = torch.minimum(torch.maximum(x, lower), upper)
     damping = x.new_full((len(x),), 1e-2)
@@ -115,20 +117,17 @@ def least_squares(
     for iteration in range(1, max_iterations + 1):
         cost, gradient, hessian = _normal_equations(terms, x)
         cost = _common(cost, shared)
-        pull = _common_end(gradient, shared)
-        held = ((x <= lower) & (pull > 0)) | ((x >= upper) & (pull < 0))
-        free = (~held).to(x.dtype)
-        gradient = gradient * free
-        hessian = hessian * free[:, :, None] * free[:, None, :]
+        before, taken = cost.clone(), damping
         diagonal = _common_end(hessian.diagonal(dim1=1, dim2=2), shared)
-        scale = diagonal.clamp_min(1e-9 * diagonal.amax(1, keepdim=True).clamp_min(1e-30)) + (1 - free)
-        before = cost.clone()
+        scale = diagonal.clamp_min(1e-9 * diagonal.amax(1, keepdim=True).clamp_min(1e-30))
+        room = lower - x, upper - x
         waiting = ~done
         for attempt in range(8):  # more damping until the step helps
-            room = lower - x, upper - x
-            step = _step(hessian, gradient, damping[:, None] * scale + (1 - free), shared, room)
+            step = _step(hessian, gradient, damping[:, None] * scale, shared, room)
             if not attempt:
-                waiting = waiting & ~(_common(-0.5 * (gradient * step).sum(1), shared) <= least_gain)
+                # A damped step is shorter, and promises less, by about 1 + damping: that alone ends nothing.
+                promise = _promise(hessian, gradient, step, shared) * (1 + damping)
+                waiting = waiting & ~((promise >= 0) & (promise <= least_gain))
                 if not waiting.any():
                     break
             candidate = torch.minimum(torch.maximum(x + step, lower), upper)
@@ -136,6 +135,7 @@ def least_squares(
             better = waiting & (new_cost < cost)
             x = torch.where(better[:, None], candidate, x)
             cost = torch.where(better, new_cost, cost)
+            taken = torch.where(better, damping, taken)
             damping = torch.where(better, damping / 5, torch.where(waiting, damping * 4, damping)).clamp(1e-9, 1e9)
             waiting = waiting & ~better
             if not waiting.any():
@@ -143,7 +143,7 @@ def least_squares(
         small = step.abs().amax(1) <= least * (least + x.abs().amax(1))  # as scipy's xtol
         if shared:  # one problem is done as a whole: who stopped alone would keep shared parameters that others leave
             small = small.all().expand_as(small)
-        done = done | torch.where(waiting, small, before - cost <= tolerance * before)
+        done = done | torch.where(waiting, small, (before - cost) * (1 + taken) <= tolerance * before)
         if after_iteration is not None:
             after_iteration(iteration)
         if done.all():
@@ -203,20 +203,31 @@ def _common_end(values: Tensor, shared: int) -> Tensor:
 def _step(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int, room: tuple[Tensor, Tensor]) -> Tensor:
     """The steps (B, P) to the least of the damped quadratic models between the bounds, which are `room` away.
 
-    What would pass a bound is put on it and the others are solved for anew: cut short alone, a step need not lower the cost.
+    Block principal pivoting (Portugal, Judice and Vicente 1994): what would pass a bound is put on it, what lies on one and
+    would go back is let go, and the others are solved for anew, until neither happens.
     """
-    held, put = torch.zeros_like(gradient, dtype=torch.bool), torch.zeros_like(gradient)
+    low, high = room
+    put, slope = torch.zeros_like(gradient), _common_end(gradient, shared)
+    held = ((low == 0) & (slope > 0)) | ((high == 0) & (slope < 0))
     for _ in range(_ROUNDS):
         free = (~held).to(gradient.dtype)
         pull = (gradient + (hessian @ put[..., None])[..., 0]) * free
         step = _solved(hessian * free[:, :, None] * free[:, None, :], pull, damping * free + (1 - free), shared)
         step = torch.where(held, put, step)
-        past = ~held & ((step < room[0]) | (step > room[1]))
-        if not past.any():
+        slope = _common_end(gradient + (hessian @ step[..., None])[..., 0], shared) + damping * step
+        past = ~held & ((step < low) | (step > high))
+        back = held & (((slope < 0) & (step < high)) | ((slope > 0) & (step > low)))
+        if not (past | back).any():
             break
-        put = torch.where(past, torch.minimum(torch.maximum(step, room[0]), room[1]), put)
-        held = held | past
-    return step
+        held = (held | past) & ~back
+        put = torch.where(held, torch.minimum(torch.maximum(step, low), high), 0.0)
+    return torch.minimum(torch.maximum(step, low), high)
+
+
+def _promise(hessian: Tensor, gradient: Tensor, step: Tensor, shared: int) -> Tensor:
+    """(B,) by how much steps (B, P) would lower the costs if these were quadratic."""
+    slope = gradient + 0.5 * (hessian @ step[..., None])[..., 0]
+    return -_common((slope * step).sum(1), shared)
 
 
 def _solved(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int) -> Tensor:

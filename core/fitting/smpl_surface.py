@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..bodies.smpl import Smpl
 from ..bodies.smpl_joints import N_JOINTS, PARENTS
+from ..errors import InputError
 from .least_squares import Block, least_squares
-from .segments import evenly_spread, segment_rotations
+from .segments import evenly_spread, segment_rotations, shares
 from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, checked_betas, looked_at, planes
 
 N_POSE = 3 * N_JOINTS
@@ -39,6 +40,7 @@ class SmplFit:
         return self.vertex_error.mean(1)
 
 
+@torch.inference_mode(False)  # as `fit_skel`
 def fit_smpl(
     skin: np.ndarray | Tensor | Surfaces, smpl: Smpl, betas: np.ndarray, *, progress: Progress | None = None
 ) -> SmplFit:
@@ -54,9 +56,11 @@ def fit_smpl(
     Raises
     ------
     InputError
-        When the skin has another number of vertices than the body, no frame of it is finite, or betas are not ten.
+        When the body is none of SMPL's, the skin has another number of vertices or no finite frame, or betas are not ten.
     """
     report = progress or (lambda fraction, text: None)
+    if not isinstance(smpl, Smpl):
+        raise InputError(f"The body is a {type(smpl).__name__} instead of a SMPL body.")
     shape = checked_betas(betas, smpl.n_betas)
     surfaces = checked(skin, smpl.n_skin)
     points = _Points(smpl, evenly_spread(smpl.data.skin_template, POINTS))
@@ -89,6 +93,8 @@ class _Points:
         self.template = torch.as_tensor(data.skin_template[ids].T, dtype=torch.float32)  # (3, n)
         self.shapedirs = torch.as_tensor(data.shapedirs[ids, :, : body.n_betas].transpose(2, 1, 0), dtype=torch.float32)
         self.weights = torch.as_tensor(data.skin_weights[ids].toarray().T, dtype=torch.float32)  # (24, n)
+        share = shares(data.skin_template, ids)  # each counts as the vertices around it
+        self.unit = torch.as_tensor(share**0.5 / _SKIN, dtype=torch.float32).repeat(3)
         # A body of these vertices and of those that tell where the joints are.
         of_joints = np.flatnonzero(np.diff(data.joint_regressor.tocsc().indptr))
         kept = np.union1d(ids, of_joints)
@@ -116,10 +122,9 @@ def _fitted(points: _Points, targets: Tensor, betas: Tensor) -> Tensor:
     """(B, 75) poses and translations of targets (B, 3, n)."""
     pose = _from_segments(points, targets, betas)
     offset = (targets - points.at(pose, betas, targets.new_zeros(1, 3))).mean(2)
-    unit = 1 / (_SKIN * len(points.ids) ** 0.5)
 
     def skin(x: Tensor) -> Tensor:
-        return (points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).flatten(1) * unit
+        return (points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).flatten(1) * points.unit
 
     def likely(x: Tensor) -> Tensor:
         return x[:, 3:N_POSE] * (_TIMID / _TURN)

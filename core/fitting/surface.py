@@ -37,10 +37,10 @@ N_POSE = len(POSE_NAMES)
 
 # One standard deviation, metres of a skin vertex and radians: what cannot be told from the skin rests where it is likely.
 _SKIN = 0.01
-_NO_MATTER = 1e-6  # metres of the skin, in the mean, that a step is not taken for
-_BEYOND = np.deg2rad(0.5)  # of going beyond a limit
-_GIVE = np.deg2rad(2.0)  # beyond a limit, more than which is never gone
-_TIMID = 1e-3  # how much the priors below weigh beside the skin
+_NO_MATTER = 1e-6  # metres; a step is not taken that would lower the skin's mean square by less than the square of this
+_GIVE = np.deg2rad(2.0)  # beyond a limit, where the skin asks for it; never farther
+_BEYOND = np.deg2rad(0.5)  # of that, where the skin hardly says anything
+_TIMID = 1e-3  # how much priors weigh beside the skin: this one, and those that rest angles at
 _LIKELY = {"lumbar": 20.0, "thorax": 20.0, "scapula": 10.0, "subtalar": 20.0, "mtp": 20.0}  # degrees
 _SHAPE = 1e-3  # how much a beta of one standard deviation weighs beside the skin
 
@@ -133,11 +133,11 @@ def fit_skel(
     if betas is None:
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
-        # Frames that are no body's, as trackers leave them at ends, would pull the shape after them.
         surface, mean = about_centre(some), torch.zeros(1, skel.n_betas, dtype=torch.float32)
         targets = planes(surface[:, ids])
         poses = problem.pose(targets, mean, tolerance=0.03)
         miss = problem.distance(poses, targets, mean)
+        # Frames that are no body's, as trackers leave them at ends, would pull the shape after them.
         sound = miss <= OUTLYING * miss.median()
         x = torch.cat([poses, mean.expand(len(poses), -1)], 1)[sound]
         x = problem.solved(problem.some(targets[sound]), x)
@@ -159,14 +159,14 @@ def fit_skel(
     sound = error.max(1) <= FAILED
     if smoothness and sound.any():
         smooth, there = problem.smoothed(pose, trans, shape, sound, smoothness, report)
-        ids = np.flatnonzero(sound)
-        for frames in np.split(ids, range(CHUNK, len(ids), CHUNK)):
+        found = np.flatnonzero(sound)
+        for frames in np.split(found, range(CHUNK, len(found), CHUNK)):
             report(1 - SMOOTHING / 2 * (1 - frames[0] / n_frames), "smoothing")
             q, t = torch.as_tensor(smooth[frames]).float(), torch.as_tensor(there[frames] - centre[frames, 0]).float()
             after = _distance(skel, q, shape, t, about_centre(frames))
-            kept = after.max(1) <= FAILED  # none fails for its neighbours
-            frames = frames[kept]
-            pose[frames], trans[frames], error[frames] = smooth[frames], there[frames], after[kept]
+            near = after.max(1) <= FAILED  # none fails for its neighbours
+            kept = frames[near]
+            pose[kept], trans[kept], error[kept] = smooth[kept], there[kept], after[near]
     report(1.0, "pose")
     return SkelFit(pose, shape[0].double().numpy(), trans, error, ~finite | (error.max(1) > FAILED))
 
@@ -185,11 +185,11 @@ def checked_betas(betas: np.ndarray | Tensor, count: int) -> Tensor:
     Raises
     ------
     InputError
-        When there are more or fewer, or one is not finite.
+        When it is no row of so many, or one is not finite.
     """
     values = betas.detach().cpu().numpy() if isinstance(betas, Tensor) else _numbers(betas, "betas")
-    if values.size != count:
-        raise InputError(f"betas holds {values.size} values instead of {count}.")
+    if values.shape not in ((count,), (1, count)):
+        raise InputError(f"betas has the shape {values.shape} instead of ({count},).")
     if not np.isfinite(values).all():
         raise InputError("betas holds a value that is not finite.")
     return torch.as_tensor(values.reshape(1, count), dtype=torch.float32)
@@ -226,7 +226,7 @@ def checked(skin: np.ndarray | Tensor | Surfaces, n_skin: int) -> Surfaces:
 
 
 def planes(points: np.ndarray) -> Tensor:
-    """(B, 3, n) float32 of points (B, n, 3) about their middle, where it is exact to a tenth of a micrometre."""
+    """(B, 3, n) float32 of points (B, n, 3), which shall lie about the origin: there float32 tells a tenth of a micrometre."""
     return torch.as_tensor(points.transpose(0, 2, 1), dtype=torch.float32)
 
 
@@ -360,6 +360,7 @@ class _Problem:
                     report(1 - SMOOTHING * (1 - some[0] / len(x) / 2), "smoothing")
                     q = torch.as_tensor(x[some]).to(self.low)
                     _, skin = self.points.with_derivatives(q[:, :N_POSE], betas, torch.zeros_like(q[:, :3]))
+                    # Parts say as much as they are large: trunk and scapulae, which tremble most, have few vertices.
                     columns = torch.cat([skin.flatten(2) / (_SKIN * skin.shape[3] ** 0.5), priors(q)[1]], 2)
                     found.append((columns @ columns.mT).double().numpy())
                 return np.concatenate(found)
@@ -375,7 +376,7 @@ class _Problem:
         return (self.points.at(x[:, :N_POSE], betas, x[:, N_POSE:]) - targets).norm(dim=1).mean(1)
 
     def _priors(self) -> Block:
-        """Angles rest where they are likely, and hardly go beyond their limits."""
+        """What is said of angles where the skin hardly says anything: within their limits, and where they are likely."""
         firm = _TIMID / _BEYOND
 
         def residuals(x: Tensor) -> Tensor:

@@ -30,8 +30,11 @@ def walk(frames):
 @pytest.fixture
 def amass(tmp_path, skel_and_smpl):
     """Eight frames as AMASS lays them out, Z up."""
-    path, motion = tmp_path / "walk_poses.npz", walk(8)
-    rest = skel_and_smpl[1](torch.zeros(1, 72), torch.as_tensor(motion.betas)[None], skin=False).joints
+    return written(walk(8), tmp_path / "walk_poses.npz", skel_and_smpl[1])
+
+
+def written(motion, path, smpl):
+    rest = smpl(torch.zeros(1, 72), torch.as_tensor(motion.betas)[None], skin=False).joints
     save_motion(motion, path, rest[0, 0].numpy())
     return path
 
@@ -91,17 +94,51 @@ def test_smoothness(arguments, tmp_path, capfd):
 
 
 def test_stopped_in_the_middle_it_leaves_nothing_and_finishes_later(arguments, amass, tmp_path, monkeypatch, capfd):
-    def stop(fraction, text):
-        if text == "pose":
-            raise KeyboardInterrupt
+    monkeypatch.setattr("osteon.core.fitting.surface.CHUNK", 3)
+    chunks = []
 
-    monkeypatch.setattr(cli.ProgressBar, "__call__", lambda self, fraction, text: stop(fraction, text))
-    assert cli.main(arguments) == 130
+    def stop(self, fraction, text):
+        if text == "pose":
+            chunks.append(fraction)
+            if len(chunks) == 2:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(cli.ProgressBar, "__call__", stop)
+        assert cli.main(arguments) == 130
     assert capfd.readouterr().err == "osteon: stopped\n"
+    assert 0 < chunks[0] < chunks[1] < 1
     assert os.listdir(tmp_path) == [amass.name]
-    monkeypatch.undo()
     assert cli.main(arguments) == 0
     assert len(load_motion(tmp_path / "walk.npz")) == 8
+
+
+@pytest.mark.slow
+def test_a_long_file_of_amass(arguments, amass, skel_and_smpl, tmp_path, monkeypatch, capfd):
+    """SMPL-H, 23 seconds at 120 frames a second: stopped in the middle, then to the end."""
+    content = dict(np.load(written(walk(2751), amass, skel_and_smpl[1])))
+    content["betas"] = np.append(content["betas"], np.zeros(6))
+    assert content["poses"].shape == (2751, 156)
+    np.savez(amass, **content)
+    told = []
+
+    def stop(self, fraction, text):
+        told.append(fraction)
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(cli.ProgressBar, "__call__", stop)
+        assert cli.main(arguments) == 130
+    assert len(told) > 40
+    assert told == sorted(told)
+    assert os.listdir(tmp_path) == [amass.name]
+    capfd.readouterr()
+    assert cli.main([*arguments, "--json"]) == 0
+    answer = json.loads(capfd.readouterr().out)
+    assert (answer["frames"], answer["fps"], answer["failed"]) == (2751, FPS, [])
+    assert answer["vertex_error"] < 0.0115
+    assert len(load_motion(tmp_path / "walk.npz")) == 2751
 
 
 def test_stopped_while_writing_it_leaves_the_older_result(arguments, amass, tmp_path, monkeypatch, capfd):

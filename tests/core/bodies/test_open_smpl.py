@@ -90,13 +90,17 @@ MOTIONS["random"] = random_motion()
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["shape known", "shape wanted"])
-@pytest.mark.parametrize("name", MOTIONS)
-def test_skel_finds_its_motions(name, known):
-    smpl, skel = load_body("open-smpl-female"), load_body("open-female")
+@pytest.mark.parametrize(
+    ("name", "gender"), [("walk", "male"), ("squat", "child"), ("reach", "neutral"), ("random", "female")]
+)
+def test_skel_finds_its_motions(name, gender, known):
+    smpl, skel = load_body(f"open-smpl-{gender}"), load_body(f"open-{gender}")
     fit = fit_skel(smpl(MOTIONS[name]).skin, skel, np.zeros(10) if known else None)
     assert fit.vertex_error.mean() < 0.004  # 12 mm are wanted
     assert not fit.failed.any()
     beyond = np.maximum(fit.pose - skel.limits[:, 1], skel.limits[:, 0] - fit.pose)
     assert np.degrees(beyond.max()) <= 2.01
     steps = np.abs(np.diff(fit.pose, axis=0))
-    assert np.degrees(np.minimum(steps, 2 * np.pi - steps).max()) < 20
+    root = steps[:, :3]
+    root[np.abs(root - 2 * np.pi) < np.radians(20)] -= 2 * np.pi  # where a turn is over
+    assert np.degrees(np.abs(steps).max()) < 20

@@ -103,8 +103,10 @@ def jacobian_by_rows(residuals, x):
 
 def test_who_is_stuck_has_not_converged():
     """Where it is flat no step of a sane length helps, and where derivatives are infinite there is none."""
-    flat = least_squares(lambda x: 1e3 * x.exp() - 1e3, torch.tensor([[-30.0]], dtype=torch.float64), max_iterations=20)
-    assert not flat.converged.any()
+    start = torch.tensor([[-30.0]], dtype=torch.float64)
+    for gain in (0.0, 1e-8):
+        flat = least_squares(lambda x: 1e3 * x.exp() - 1e3, start, max_iterations=20, least_gain=gain)
+        assert not flat.converged.any()
 
     def steep(x):
         return x - 3, torch.full((len(x), 1, 1), torch.inf, dtype=x.dtype)
@@ -129,6 +131,8 @@ def test_what_makes_no_sense_is_refused():
         least_squares(lambda x: x - 1, torch.tensor([[0.0, 0.0], [0.0, 2.0]]), shared=1)
     with pytest.raises(ValueError, match="lower bound"):
         least_squares(lambda x: x - 1, torch.zeros(1, 2), lower=torch.tensor([0.0, torch.nan]))
+    with pytest.raises(ValueError, match="normal equations"):
+        least_squares([Block(lambda x: x, normal=lambda x: (x[:, 0], x, x[..., None]), robust=1.0)], torch.zeros(1, 1))
 
 
 def test_a_robust_loss_forgets_what_is_far_off():
@@ -184,6 +188,34 @@ def test_a_bound_in_the_way_turns_the_step_along_it():
     expected = [scipy.optimize.lsq_linear(*each, bounds=(-0.3, 0.2), tol=1e-14).x for each in zip(a, b, strict=True)]
     assert found.converged.all()
     assert np.abs(found.x.numpy() - expected).max() < 1e-5
+
+
+def test_a_parameter_that_was_put_on_its_bound_is_let_go_again():
+    """The step would pass both bounds; stopped at both it would go uphill, and the solution lies on one."""
+    J, goal = torch.tensor([[1.0, 0.9], [0.0, 0.19**0.5]]).double(), torch.tensor([10.0, -8.0]).double()
+    bounds = torch.tensor([[-torch.inf, -7.0], [0.1, torch.inf]]).double()
+    start = torch.zeros(1, 2, dtype=torch.float64)
+    found = least_squares(lambda x: (x - goal) @ J.T, start, lower=bounds[0], upper=bounds[1])
+    theirs = scipy.optimize.lsq_linear(J.numpy(), (J @ goal).numpy(), bounds.numpy(), tol=1e-12)
+    assert found.converged.all()
+    assert np.allclose(found.x[0], theirs.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("alike", [0.5, 2.0, 5.0])
+def test_solutions_that_lie_on_most_of_their_bounds_are_found(alike):
+    """Of twenty parameters that look more or less alike, so that which of them are held is not found at once."""
+    rng = np.random.default_rng(7)
+    a = rng.standard_normal((30, 40, 20)) + alike * rng.standard_normal((30, 40, 1))
+    b = 5 * rng.standard_normal((30, 40))
+    A, B = torch.as_tensor(a), torch.as_tensor(b)
+    start, bounds = torch.zeros(30, 20, dtype=torch.float64), (-0.05, 0.04)
+    lower, upper = (start[0] + bound for bound in bounds)
+    found = least_squares(lambda x: (A @ x[..., None])[..., 0] - B, start, lower=lower, upper=upper, tolerance=1e-12)
+    expected = [scipy.optimize.lsq_linear(*each, bounds=bounds, tol=1e-14) for each in zip(a, b, strict=True)]
+    assert found.converged.all()
+    np.testing.assert_allclose(found.x, [one.x for one in expected], atol=1e-5)
+    np.testing.assert_allclose(found.cost, [one.cost for one in expected], rtol=1e-9)
+    assert (np.abs(found.x - np.mean(bounds)) > 0.0449).float().mean() > 0.6
 
 
 def test_the_gradient_leads_to_the_solution_though_the_hessian_is_of_some_residuals():

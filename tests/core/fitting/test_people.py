@@ -64,6 +64,14 @@ def test_a_projected_pose_is_found_again(body, name):
     assert error.max() < 0.08
 
 
+def test_it_does_not_matter_what_mode_the_caller_is_in(body):
+    seen, _ = _seen(body, POSES["standing"], np.zeros(10), [0.0, 0.0, -4.0])
+    (expected,) = fit_people(IMAGE, [seen], body, focal=FOCAL)
+    with torch.inference_mode():
+        (found,) = fit_people(IMAGE, [seen], body, focal=FOCAL)
+    assert np.array_equal(found.pose, expected.pose)
+
+
 def test_no_angle_leaves_its_limit(body):
     """Even when the landmarks ask for it: knees bent backwards by 60 degrees."""
     q = _pose(knee_angle_r=-60, knee_angle_l=-60, pelvis_rotation=90)

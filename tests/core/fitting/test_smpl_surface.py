@@ -21,8 +21,20 @@ def test_poses_are_found_from_a_cold_start(skel_and_smpl):
     assert (again - skin)[~fit.failed].abs().max() < 1e-4
 
 
-def test_another_topology_is_refused(skel_and_smpl):
+def test_it_does_not_matter_what_mode_the_caller_is_in(skel_and_smpl):
+    from synthetic_smpl import sample_smpl
+
     _, smpl = skel_and_smpl
+    poses, betas, trans = map(torch.as_tensor, sample_smpl(3, 6))
+    with torch.inference_mode():
+        fit = fit_smpl(smpl(poses, betas[:1], trans).skin, smpl, betas[0])
+    assert fit.vertex_error.max() < 1e-4
+
+
+def test_another_topology_is_refused(skel_and_smpl):
+    skel, smpl = skel_and_smpl
+    with pytest.raises(InputError, match="Skel instead of a SMPL body"):
+        fit_smpl(np.zeros((2, 6890, 3)), skel, np.zeros(10))
     with pytest.raises(InputError, match="vertices"):
         fit_smpl(np.zeros((2, 100, 3)), smpl, np.zeros(10))
     with pytest.raises(InputError, match="betas"):
