@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 NEIGHBOURS = 6
 NEAR_CENTRES = 8
-EXACT_ANGLES = 60  # triangles whose solid angles are taken exactly
+CLOSE = 3.0  # times a triangle's size, the root of its area, within which its solid angle is taken exactly
 SAMPLING = 0.007  # metres; every point of the skin is that near to a sample of it
 
 
@@ -17,12 +17,13 @@ class Skin:
     def __init__(self, vertices: np.ndarray, faces: np.ndarray) -> None:
         self.vertices, self.faces = vertices, faces
         self.corners = vertices[faces]
-        # As long as the triangles are large.
-        self.face_normals = (
-            np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0]) / 2
-        )
-        every = np.repeat(self.face_normals, 3, axis=0)
-        normals = np.column_stack([np.bincount(faces.ravel(), every[:, k], len(vertices)) for k in range(3)])
+        x, y, z = ((plane[1] - plane[0], plane[2] - plane[0]) for plane in self.corners.transpose(2, 1, 0))
+        self.face_normals = np.empty((len(faces), 3))  # as long as the triangles are large
+        normals = np.empty((len(vertices), 3))
+        for k, (one, other) in enumerate(((y, z), (z, x), (x, y))):
+            plane = (one[0] * other[1] - other[0] * one[1]) / 2
+            self.face_normals[:, k] = plane
+            normals[:, k] = np.bincount(faces.ravel(), np.repeat(plane, 3), len(vertices))
         self.vertex_normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
     @cached_property
@@ -43,35 +44,33 @@ class Skin:
     def winding(self, points: np.ndarray) -> np.ndarray:
         """(P,) how often the skin winds around each point: 1 inside, 0 outside, whatever its folds.
 
-        The nearest triangles by their solid angles (Van Oosterom and Strackee 1983), the others as dipoles (Barill et al.
+        Triangles that are close by their solid angles (Van Oosterom and Strackee 1983), the others as dipoles (Barill et al.
         2018, eq. 4), which at this distance are as good.
         """
+        angles = np.zeros(len(points))
         if not len(points):
-            return np.empty(0)
-        nearest = np.arange(1, min(EXACT_ANGLES, len(self.faces)) + 1)  # first, second, ...
-        near = self._centre_tree.query(points, nearest)[1]
-        a, b, c = (self.corners[near, k] - points[:, None] for k in range(3))
-        la, lb, lc = (np.sqrt(_dot(v, v)) for v in (a, b, c))
-        flat = la * lb * lc + _dot(a, b) * lc + _dot(b, c) * la + _dot(c, a) * lb
-        angles = 2 * np.arctan2(_dot(a, np.cross(b, c)), flat).sum(1)
+            return angles
         # About the points' middle, where single precision will do for what is far.
         middle = points.mean(0)
         local = (points - middle).astype(np.float32)
         centres = (self._centres - middle).astype(np.float32)
         normals = self.face_normals.astype(np.float32)
-        offset, squares = _dot(normals, centres), _dot(centres, centres)
-        for start in range(0, len(points), 64):  # as many as the processor's cache holds
-            part, own = local[start : start + 64], near[start : start + 64]
-            distance = part @ (-2 * centres.T)
-            distance += squares
-            distance += _dot(part, part)[:, None]
-            np.maximum(distance, 1e-12, out=distance)
-            dipoles = part @ -normals.T
-            dipoles += offset
-            dipoles /= distance
-            dipoles /= np.sqrt(distance, out=distance)
-            np.put_along_axis(dipoles, own, 0, 1)
-            angles[start : start + 64] += dipoles.sum(1, dtype=float)
+        one = np.ones(len(points), np.float32)
+        to_distance = np.column_stack([-2 * centres, _dot(centres, centres), np.ones(len(centres), np.float32)]).T
+        to_height = np.column_stack([-normals, _dot(normals, centres)]).T
+        reach = CLOSE**2 * np.sqrt(_dot(normals, normals))
+        of_distance, of_height = np.column_stack([local, one, _dot(local, local)]), np.column_stack([local, one])
+        for start in range(0, len(points), 32):  # as many as the processor's cache holds
+            some = slice(start, start + 32)
+            squared = of_distance[some] @ to_distance
+            point, triangle = np.divmod(np.flatnonzero(squared < reach), len(reach))
+            dipoles = of_height[some] @ to_height
+            np.maximum(squared, 1e-12, out=squared)
+            dipoles /= squared
+            dipoles /= np.sqrt(squared, out=squared)
+            dipoles[point, triangle] = 0
+            exact = _solid_angles(self.corners[triangle] - points[start + point, None])
+            angles[some] = dipoles.sum(1, dtype=float) + np.bincount(point, exact, len(dipoles))
         return angles / (4 * np.pi)
 
     def near(self, points: np.ndarray) -> np.ndarray:
@@ -209,6 +208,14 @@ def _samples(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points.append(of_planes.reshape(-1, 3))
         owners.append(np.tile(ids, len(weights)))
     return np.concatenate(points), np.concatenate(owners)
+
+
+def _solid_angles(corners: np.ndarray) -> np.ndarray:
+    """(...) solid angles of triangles (..., 3, 3) seen from the origin."""
+    a, b, c = (corners[..., k, :] for k in range(3))
+    la, lb, lc = (np.sqrt(_dot(v, v)) for v in (a, b, c))
+    flat = la * lb * lc + _dot(a, b) * lc + _dot(b, c) * la + _dot(c, a) * lb
+    return 2 * np.arctan2(_dot(a, np.cross(b, c)), flat)
 
 
 def _cross2(a: np.ndarray, b: np.ndarray) -> np.ndarray:

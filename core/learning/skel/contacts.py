@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ POSES, SHAPES = 180, 60  # that a round looks at
 BENT = 60  # poses besides, bent to the right: few random ones bring the costal arch to the iliac crest
 BENDING = [POSE_INDEX["lumbar_bending"], POSE_INDEX["thorax_bending"]]
 WORST = 60  # poses and shapes of rounds before in which bones lacked most, that it looks at again
-ROUNDS = 10
+ROUNDS = 8
 SPREAD = 0.006  # metres over which a bone gives way
 RODS = ("clavicle", YIELDING)  # too thin for dents, which would fold one side into the other: they bend
 ROD_SPREAD = 0.025
@@ -197,22 +197,40 @@ class Contacts:
 
     def _meeting(self, points: np.ndarray) -> Iterator[tuple[Pair, np.ndarray, np.ndarray]]:
         """Pairs that may be within `REACH` of each other, and which vertices of either: those in the other's box."""
-        every = [near for pair in self.pairs for near in (pair.near_one, pair.near_other)]
-        if not every:
+        if not self.pairs:
             return
-        starts = np.cumsum([0, *(len(near) for near in every[:-1])])
+        lows, highs = _boxes(points, self.members)
+        ones, others = np.array([(pair.one, pair.other) for pair in self.pairs]).T
+        meeting = ((lows[ones] <= highs[others]) & (lows[others] <= highs[ones])).all(1)
+        pairs = [self.pairs[k] for k in np.flatnonzero(meeting)]
+        if not pairs:
+            return
+        every = [near for pair in pairs for near in (pair.near_one, pair.near_other)]
+        starts = np.cumsum([0, *(len(near) for near in every)])
         there = points[np.concatenate(every)]
-        lows, highs = (ufunc.reduceat(there, starts).reshape(-1, 2, 3) for ufunc in (np.minimum, np.maximum))
+        lows, highs = (ufunc.reduceat(there, starts[:-1]).reshape(-1, 2, 3) for ufunc in (np.minimum, np.maximum))
         lows, highs = lows - REACH, highs + REACH
         meeting = ((lows <= highs[:, ::-1]) & (lows[:, ::-1] <= highs)).all((1, 2))
         for k in np.flatnonzero(meeting).tolist():
-            pair = self.pairs[k]
-            near_one, near_other = (
-                near[((points[near] >= lows[k, of]) & (points[near] <= highs[k, of])).all(1)]
-                for near, of in ((pair.near_one, 1), (pair.near_other, 0))
-            )
-            if len(near_one) and len(near_other):
-                yield pair, near_one, near_other
+            boxed = [
+                every[of][_within_box(there[starts[of] : starts[of + 1]], lows[k, other], highs[k, other])]
+                for of, other in ((2 * k, 1), (2 * k + 1, 0))
+            ]
+            if len(boxed[0]) and len(boxed[1]):
+                yield pairs[k], *boxed
+
+
+def _boxes(points: np.ndarray, members: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest coordinates (P, 3) of each bone's vertices, half of `REACH` beyond them."""
+    starts = np.cumsum([0, *(len(ids) for ids in members[:-1])])
+    there = points[np.concatenate(members)]
+    return np.minimum.reduceat(there, starts) - REACH / 2, np.maximum.reduceat(there, starts) + REACH / 2
+
+
+def _within_box(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """(n,) which of points (n, 3) lie in a box."""
+    x, y, z = points.T
+    return (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (z >= low[2]) & (z <= high[2])
 
 
 def _gap(one: Skin, other: Skin) -> float:

@@ -30,7 +30,7 @@ TRIANGLES = 8  # at a vertex, that are asked
 FARTHEST = 0.04  # metres from the skin beyond which no bone comes out
 SPREAD = 0.015  # metres, how far around it the skin gives way
 NEAR = 0.08  # metres at rest; skin farther away only touches, and what is inside needs no margin to it
-ROUNDS = 7
+ROUNDS = 6
 AGAIN = 150  # poses, those in which most skin is lacking, that the next round looks at again
 FIRMNESS = 100.0  # how much more a pose counts in which a bone is not covered
 # Metres of lack at which a pose counts twice that, and beyond which it counts no more.

@@ -52,12 +52,13 @@ def over_bones(
     total = np.zeros(len(skin))
     away = np.zeros_like(targets)
     for part, points in bones.items():
-        distance = cKDTree(points).query(skin, distance_upper_bound=2 * CLOSE)[0]
-        own = np.flatnonzero(np.isfinite(distance))
+        own = np.flatnonzero(((skin > points.min(0) - 2 * CLOSE) & (skin < points.max(0) + 2 * CLOSE)).all(1))
+        distance = cKDTree(points).query(skin[own], distance_upper_bound=2 * CLOSE)[0]
+        own, distance = own[np.isfinite(distance)], distance[np.isfinite(distance)]
         if not len(own):
             continue
-        weight = np.exp(-((distance[own] / BETWEEN) ** 2))
-        near[own] = np.minimum(near[own], distance[own])
+        weight = np.exp(-((distance / BETWEEN) ** 2))
+        near[own] = np.minimum(near[own], distance)
         total[own] += weight
         way = moved(motions[:, part], skin[own]) - targets[:, own]
         away[:, own] += (weight / np.sqrt(1 + (way**2).sum(2) / most[part] ** 2))[..., None] * way

@@ -487,8 +487,11 @@ class Cage:
     def gap(self, points: np.ndarray) -> np.ndarray:
         """(P,) metres from points to the wall, negative inside it; not a number where there are no ribs."""
         height, angle, radius = self._polar(points)
-        near, ids = self.tree.query(np.column_stack([height / RIB_SPACING, angle / RIB_ANGLE]), k=12)
-        wall = np.where(near < 1.5, self.radius[ids], -np.inf).max(1)
+        places = np.column_stack([height / RIB_SPACING, angle / RIB_ANGLE])
+        near = self.tree.query(places, k=12, distance_upper_bound=1.5)[
+            1
+        ]  # the last number and one where there are fewer
+        wall = np.append(self.radius, -np.inf)[near].max(1)
         return np.where(np.isfinite(wall), radius - wall, np.nan)
 
 

@@ -86,8 +86,7 @@ def settle(
         worst, total, looks = np.zeros(len(betas)), np.zeros(len(betas)), []
         for k, beta in enumerate(betas):  # not all skins at once: they are large
             skin = Skin(template + shapedirs @ beta, faces)
-            near = _near(bones, beta, skin, margin, FARTHEST[stage])
-            ids, lack, _ = lacking(bones, beta, skin, margin, near)
+            near, ids, lack = _near(bones, beta, skin, margin, FARTHEST[stage])
             worst[k], total[k] = lack.max(initial=0), lack.sum()
             looks.append((near, bones.names[bones.parts[ids[lack.argmax()]]] if len(ids) else "none"))
         k = int(worst.argmax())
@@ -118,11 +117,17 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
     return np.concatenate([np.zeros((1, N_BETAS)), ends, np.clip(random, -BETA_BOUND, BETA_BOUND)])
 
 
-def _near(bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, farthest: float) -> np.ndarray:
-    """The vertices that lie too shallow in a shape or may soon."""
+def _near(
+    bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, farthest: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The vertices that lie too shallow in a shape or may soon; those that do, and by how much."""
     points = bones.at(beta[None])[0]
-    ids = skin.shallow(points, margin + SLACK, farthest)
-    return ids[skin.depth(points[ids]) < margin[ids] + SLACK]
+    near = skin.shallow(points, margin + SLACK, farthest)
+    depth, outward = skin.closest(points[near])
+    soon = np.flatnonzero(depth < margin[near] + SLACK)
+    near, depth, outward = near[soon], depth[soon], outward[soon]
+    ids, lack, _ = _lacking(skin, points[near], near, margin[near], depth, outward)
+    return near, ids, lack
 
 
 def _not_folded(bones: BoneSpace, beta: np.ndarray, skin: Skin, near: np.ndarray) -> np.ndarray:
@@ -140,13 +145,19 @@ def lacking(
     What seems far outside beside a fold of the skin (lips, crotch, between fingers) but is not is left out.
     """
     points = bones.at(beta[None], near)[0]
-    depth, outward = skin.closest(points)
-    lacks = np.flatnonzero(depth < margin[near])
-    ids, lack, outward = near[lacks], (margin[near] - depth)[lacks], outward[lacks]
-    far = np.flatnonzero(lack > margin[ids] + SUSPECT)
+    return _lacking(skin, points, near, margin[near], *skin.closest(points))
+
+
+def _lacking(
+    skin: Skin, points: np.ndarray, ids: np.ndarray, margin: np.ndarray, depth: np.ndarray, outward: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `lacking`, of points (n, 3) with these ids and margins (n,) that the skin lies over by `depth` (n,)."""
+    lacks = np.flatnonzero(depth < margin)
+    lack = (margin - depth)[lacks]
+    far = np.flatnonzero(lack > margin[lacks] + SUSPECT)
     folded = far[skin.winding(points[lacks[far]]) > 0.5]
-    kept = np.setdiff1d(np.arange(len(ids)), folded)
-    return ids[kept], lack[kept], outward[kept]
+    kept = np.setdiff1d(np.arange(len(lacks)), folded)
+    return ids[lacks[kept]], lack[kept], outward[lacks[kept]]
 
 
 def _asking(

@@ -53,14 +53,14 @@ log = logging.getLogger(__name__)
 
 SUBJECTS = 120  # people in whom bones are placed
 SETTLING = (range(4), range(2, 4))  # stages of settling, each time after bones went along with the regressed joints
-LAST = (3, 3, 3)  # and after bones that enter each other in poses were set apart
+LAST = (3, 3)  # and after bones that enter each other in poses were set apart
 SHALLOWER = 0.003  # metres less over the clavicle the last time, when the first rib gives way to it no more
 POSED, POSES = 24, 44  # people whose skins are posed, and in how many poses
 COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones are covered, and poses of each
 USUAL = 200  # poses in which covering bones shall change little
 TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
 USUAL_COVERED, WHOLE_COVERED = 0.1, 0.95  # share of usual poses among these; of others from the whole of the limits
-LAST_ROUNDS = 12  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 10  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 

@@ -40,6 +40,20 @@ def test_depth_of_a_sphere():
     assert np.allclose(skin.span(np.zeros(3) + 1e-4, 1), (-0.1, 0.1), atol=4e-4)
 
 
+def test_winding_numbers_are_whole():
+    """What far triangles count as dipoles hardly shows, also beside long ones, and however close a point is."""
+    blade = trimesh.creation.icosphere(4).apply_scale([0.3, 0.1, 0.02])
+    vertices = np.array(blade.vertices)
+    skin = Skin(vertices, np.array(blade.faces))
+    generator = np.random.default_rng(3)
+    off = generator.choice([-1, 1], 2000) * 10 ** generator.uniform(-4, -2, 2000)
+    points = skin.corners[generator.integers(len(skin.corners), size=2000)].mean(1)
+    points = points * (1 + off[:, None])  # the blade is convex
+    winding = skin.winding(points)
+    assert np.abs(winding - (off < 0)).max() < 0.03
+    assert skin.winding(np.empty((0, 3))).shape == (0,)
+
+
 def test_folded_skin_is_read_by_winding():
     """Two overlapping balls: a point in the overlap is inside although the nearest skin faces it from the other ball."""
     balls = [trimesh.creation.icosphere(3, radius=0.1).apply_translation([x, 0, 0]) for x in (-0.09, 0.09)]
