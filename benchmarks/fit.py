@@ -47,7 +47,7 @@ class Surfaces:
 
 
 def official() -> tuple[Skel, dict[int, np.ndarray], dict[int, float]]:
-    """The body that the official fitter was run with, surfaces (F, N, 3) by their number, and the metres that it leaves."""
+    """The body that the official fitter was run with; surfaces (F, N, 3), and the metres that it leaves, by the frames."""
     from synthetic_smpl import make_fit_models
 
     skel, smpl = make_fit_models(SEED)
@@ -55,25 +55,27 @@ def official() -> tuple[Skel, dict[int, np.ndarray], dict[int, float]]:
         Skel(skel_from_content(skel, Path("skel_male.pkl"))),
         Smpl(smpl_from_content(smpl, Path("SMPL_MALE.pkl"))),
     )
-    left = {
-        frames: np.load(TESTS / "fitting" / "golden" / f"skel_fit_{SEED}_f{frames}.npz")["vertex_mm_mean"].mean() / 1000
-        for frames in (1, 16)
-    }
-    return body, {frames: _posed(of_smpl, *_sequence(frames)) for frames in (*left, FRAMES)}, left
+    surfaces, left = {}, {}
+    for frames in (1, 16):
+        golden = np.load(TESTS / "fitting" / "golden" / f"skel_fit_{SEED}_f{frames}.npz")
+        surfaces[frames] = posed(of_smpl, golden["smpl_poses"], golden["betas"], golden["smpl_trans"])
+        left[frames] = golden["vertex_mm_mean"].mean() / 1000
+    return body, surfaces | {FRAMES: posed(of_smpl, *sequence(FRAMES))}, left
 
 
-def _sequence(frames: int) -> tuple[np.ndarray, ...]:
-    """Poses, shape and places of a moving SMPL body, as the official fitter was given them."""
+def sequence(frames: int) -> tuple[np.ndarray, ...]:
+    """Poses (F, 72), shape (1, 10) and places (F, 3) of a moving SMPL body, as the official fitter was given them."""
     from synthetic_smpl import fit_sequence
 
     return fit_sequence(SEED, frames)
 
 
 @torch.inference_mode()
-def _posed(body: Smpl, poses: np.ndarray, betas: np.ndarray, trans: np.ndarray) -> np.ndarray:
-    betas = torch.as_tensor(betas).float()
+def posed(body: Smpl, poses: np.ndarray, betas: np.ndarray, trans: np.ndarray) -> np.ndarray:
+    """(F, N, 3) the skins of a SMPL body."""
+    shape = torch.as_tensor(betas).float()
     parts = zip(*(torch.as_tensor(values).float().split(100) for values in (poses, trans)), strict=True)
-    return np.concatenate([body(some, betas, there).skin.numpy() for some, there in parts])
+    return np.concatenate([body(some, shape, there).skin.numpy() for some, there in parts])
 
 
 def timed(
@@ -103,7 +105,7 @@ def main() -> None:
     skel, surfaces, left = official()
     smpl = load_body("open-smpl-male")
     assert isinstance(smpl, Smpl)
-    timed("open-male to open-smpl-male", body, _posed(smpl, *_sequence(FRAMES)))
+    timed("open-male to open-smpl-male", body, posed(smpl, *sequence(FRAMES)))
     for frames, skins in surfaces.items():
         timed("made-up SKEL to SMPL", skel, skins)
         if frames in left:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_ROUNDS = 10  # of finding out which parameters a step leaves on their bounds
+_ROUNDS = 12  # of finding out which parameters a step leaves on their bounds; from the middle on, one by one
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Block(NamedTuple):
     derivatives: x -> residuals (B, R) and their derivatives (B, P, R); forward differentiation when None
     robust: from where on residuals count less and less, in their units (Geman and McClure's loss); squares when None
     group: how many residuals are one thing to a robust loss, as the three of a point; they lie in planes, all x first
-    normal: x -> half the sum of squares (B,), its gradient (B, P) and Gauss and Newton's Hessian (B, P, P), where derivatives
+    normal: x -> half the sum of squares (B,), its gradient (B, P) and Gauss-Newton's Hessian (B, P, P), where derivatives
         of all residuals would be too many; the gradient tells where the solution is, the Hessian may be nearly right.
         Squares only
     """
@@ -80,7 +80,7 @@ def least_squares(
     shared: how many of the last parameters all problems have in common; they must start equal
     max_iterations: Jacobians computed at most
     tolerance: a problem is done when a step lowers its cost by less than this fraction, or when none does and these have
-        become smaller than the precision can tell; of a damped step the more is asked
+        become smaller than the precision can tell; what a damped step lowers it by counts 1 + damping times
     least_gain: a problem is also done when the step that it would take promises to lower its cost by no more than this
     after_iteration: called with the number of iterations done; may raise to stop
 
@@ -123,11 +123,11 @@ def least_squares(
         room = lower - x, upper - x
         waiting = ~done
         for attempt in range(8):  # more damping until the step helps
-            step = _step(hessian, gradient, damping[:, None] * scale, shared, room)
+            step, settled = _step(hessian, gradient, damping[:, None] * scale, shared, room, waiting)
             if not attempt:
-                # A damped step is shorter, and promises less, by about 1 + damping: that alone ends nothing.
+                # Damping makes a step shorter, and its promise less, by 1 + damping at least: that alone shall end nothing.
                 promise = _promise(hessian, gradient, step, shared) * (1 + damping)
-                waiting = waiting & ~((promise >= 0) & (promise <= least_gain))
+                waiting = waiting & ~(settled & (promise >= 0) & (promise <= least_gain))
                 if not waiting.any():
                     break
             candidate = torch.minimum(torch.maximum(x + step, lower), upper)
@@ -200,16 +200,28 @@ def _common_end(values: Tensor, shared: int) -> Tensor:
     return torch.cat([own, common.sum(0, keepdim=True).expand_as(common)], 1)
 
 
-def _step(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int, room: tuple[Tensor, Tensor]) -> Tensor:
+def _step(
+    hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int, room: tuple[Tensor, Tensor], asked: Tensor
+) -> tuple[Tensor, Tensor]:
     """The steps (B, P) to the least of the damped quadratic models between the bounds, which are `room` away.
 
     Block principal pivoting (Portugal, Judice and Vicente 1994): what would pass a bound is put on it, what lies on one and
-    would go back is let go, and the others are solved for anew, until neither happens.
+    would go back is let go, and the others are solved for anew, until neither happens. Who goes round in circles changes one
+    parameter at a time; who does so to the last is cut short at the bounds, and is told so.
+
+    Parameters
+    ----------
+    asked: (B,) problems whose step is wanted
+
+    Returns
+    -------
+    steps (B, P), and which of them (B,) go to the least of their model
     """
     low, high = room
     put, slope = torch.zeros_like(gradient), _common_end(gradient, shared)
     held = ((low == 0) & (slope > 0)) | ((high == 0) & (slope < 0))
-    for _ in range(_ROUNDS):
+    place = torch.arange(1, gradient.shape[1] + 1, device=gradient.device)
+    for k in range(_ROUNDS):
         free = (~held).to(gradient.dtype)
         pull = (gradient + (hessian @ put[..., None])[..., 0]) * free
         step = _solved(hessian * free[:, :, None] * free[:, None, :], pull, damping * free + (1 - free), shared)
@@ -217,11 +229,15 @@ def _step(hessian: Tensor, gradient: Tensor, damping: Tensor, shared: int, room:
         slope = _common_end(gradient + (hessian @ step[..., None])[..., 0], shared) + damping * step
         past = ~held & ((step < low) | (step > high))
         back = held & (((slope < 0) & (step < high)) | ((slope > 0) & (step > low)))
-        if not (past | back).any():
+        wrong = (past | back) & asked[:, None]
+        if not wrong.any():
             break
-        held = (held | past) & ~back
+        if k >= _ROUNDS // 2:  # the last of them alone (Murty 1974), which are those that problems share
+            wrong = wrong & (place == (wrong * place).amax(1, keepdim=True))
+        held = held ^ wrong
         put = torch.where(held, torch.minimum(torch.maximum(step, low), high), 0.0)
-    return torch.minimum(torch.maximum(step, low), high)
+    settled = ~wrong.any(1)
+    return torch.minimum(torch.maximum(step, low), high), settled.all().expand_as(settled) if shared else settled
 
 
 def _promise(hessian: Tensor, gradient: Tensor, step: Tensor, shared: int) -> Tensor:

@@ -104,7 +104,7 @@ def angles_about(axes: Tensor, rotation: Tensor) -> Tensor:
 
 
 def evenly_spread(points: np.ndarray, count: int) -> np.ndarray:
-    """Ids of about `count` of a body's skin vertices (N, 3): the first of each cell of a grid."""
+    """Ids of at most `count` of a body's skin vertices (N, 3): the first of each cell of a grid."""
     size = 0.6 / count**0.5  # metres: finer than what cuts two square metres into so many pieces
     while True:
         _, first = np.unique(np.floor(points / size).astype(int), axis=0, return_index=True)
@@ -113,7 +113,11 @@ def evenly_spread(points: np.ndarray, count: int) -> np.ndarray:
         size *= 1.08
 
 
-def shares(points: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """(n,) which part of a body's skin vertices (N, 3) is nearest to each of `ids` (n,): what each of them stands for."""
+def point_weights(points: np.ndarray, ids: np.ndarray) -> Tensor:
+    """(n,) what residuals of `ids` (n,) are multiplied by to stand for all of a body's skin vertices (N, 3), float32.
+
+    The squares are the share of the vertices that are nearest to each: they lie close in hands and face, and what is to be
+    small is the mean distance of vertices.
+    """
     nearest = cKDTree(points[ids]).query(points)[1]
-    return np.bincount(nearest, minlength=len(ids)) / len(points)
+    return torch.as_tensor(np.sqrt(np.bincount(nearest, minlength=len(ids)) / len(points)), dtype=torch.float32)

@@ -40,7 +40,7 @@ def smoothed(
     Parameters
     ----------
     x: (F, P) the parameters of one of `runs`
-    information: frames (B,) -> (B, P, P) what a frame's surface says of its parameters: a Gauss-Newton Hessian
+    information: frames (B,) -> (B, P, P) what a frame's surface says of its parameters: Gauss-Newton's Hessian or one like it
     smoothness: how much a change of velocity by `ANGLE` or `PLACE` counts beside a residual of one
     """
     frames, count = x.shape

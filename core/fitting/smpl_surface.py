@@ -14,7 +14,7 @@ from ..bodies.smpl import Smpl
 from ..bodies.smpl_joints import N_JOINTS, PARENTS
 from ..errors import InputError
 from .least_squares import Block, least_squares
-from .segments import evenly_spread, segment_rotations, shares
+from .segments import evenly_spread, point_weights, segment_rotations
 from .surface import FAILED, POINTS, READING, Progress, Surfaces, checked, checked_betas, looked_at, planes
 
 N_POSE = 3 * N_JOINTS
@@ -42,7 +42,7 @@ class SmplFit:
 
 @torch.inference_mode(False)  # as `fit_skel`
 def fit_smpl(
-    skin: np.ndarray | Tensor | Surfaces, smpl: Smpl, betas: np.ndarray, *, progress: Progress | None = None
+    skin: np.ndarray | Tensor | Surfaces, smpl: Smpl, betas: np.ndarray | Tensor, *, progress: Progress | None = None
 ) -> SmplFit:
     """Fits a SMPL body of known shape to surfaces in its own topology.
 
@@ -93,8 +93,7 @@ class _Points:
         self.template = torch.as_tensor(data.skin_template[ids].T, dtype=torch.float32)  # (3, n)
         self.shapedirs = torch.as_tensor(data.shapedirs[ids, :, : body.n_betas].transpose(2, 1, 0), dtype=torch.float32)
         self.weights = torch.as_tensor(data.skin_weights[ids].toarray().T, dtype=torch.float32)  # (24, n)
-        share = shares(data.skin_template, ids)  # each counts as the vertices around it
-        self.unit = torch.as_tensor(share**0.5 / _SKIN, dtype=torch.float32).repeat(3)
+        self.unit = point_weights(data.skin_template, ids).repeat(3) / _SKIN
         # A body of these vertices and of those that tell where the joints are.
         of_joints = np.flatnonzero(np.diff(data.joint_regressor.tocsc().indptr))
         kept = np.union1d(ids, of_joints)

@@ -19,7 +19,7 @@ from ..bodies.skin_points import SkinPoints
 from ..errors import InputError
 from ..exchange.motion import continuous
 from .least_squares import Block, least_squares
-from .segments import evenly_spread, pose_from_segments, shares
+from .segments import evenly_spread, point_weights, pose_from_segments
 from .smoothing import runs, smoothed
 
 Progress = Callable[[float, str], None]
@@ -35,12 +35,12 @@ BEYOND_THE_WORLD = 1e6  # metres
 BETA_STEP = 0.05  # standard deviations
 N_POSE = len(POSE_NAMES)
 
+_NO_MATTER = 1e-6  # metres; a step is not taken that would lower the skin's mean square by less than the square of this
+_GIVE = np.deg2rad(2.0)  # beyond a limit, as far as the skin asks for, but never farther
 # One standard deviation, metres of a skin vertex and radians: what cannot be told from the skin rests where it is likely.
 _SKIN = 0.01
-_NO_MATTER = 1e-6  # metres; a step is not taken that would lower the skin's mean square by less than the square of this
-_GIVE = np.deg2rad(2.0)  # beyond a limit, where the skin asks for it; never farther
-_BEYOND = np.deg2rad(0.5)  # of that, where the skin hardly says anything
-_TIMID = 1e-3  # how much priors weigh beside the skin: this one, and those that rest angles at
+_BEYOND = np.deg2rad(0.5)  # beyond a limit
+_TIMID = 1e-3  # how much that, and what is likely, weigh beside the skin
 _LIKELY = {"lumbar": 20.0, "thorax": 20.0, "scapula": 10.0, "subtalar": 20.0, "mtp": 20.0}  # degrees
 _SHAPE = 1e-3  # how much a beta of one standard deviation weighs beside the skin
 
@@ -265,9 +265,7 @@ class _Problem:
             sigma = _LIKELY.get(name.split("_")[0])
             likely[k] = 0.0 if sigma is None else _TIMID / np.deg2rad(sigma)
         self.likely = likely
-        # Each point counts as the vertices around it, which lie close in hands and face: the mean distance is of vertices.
-        share = shares(points.body.data.skin_template, points.ids)
-        self.unit = torch.as_tensor(share**0.5 / _SKIN, dtype=like.dtype).repeat(3)
+        self.unit = point_weights(points.body.data.skin_template, points.ids).repeat(3) / _SKIN
 
     def bounds(self, more: int) -> tuple[Tensor, Tensor]:
         free = torch.full((more,), torch.inf, dtype=self.low.dtype)
@@ -360,7 +358,7 @@ class _Problem:
                     report(1 - SMOOTHING * (1 - some[0] / len(x) / 2), "smoothing")
                     q = torch.as_tensor(x[some]).to(self.low)
                     _, skin = self.points.with_derivatives(q[:, :N_POSE], betas, torch.zeros_like(q[:, :3]))
-                    # Parts say as much as they are large: trunk and scapulae, which tremble most, have few vertices.
+                    # Points count alike here, not as `unit` has it: trunk and scapulae, which tremble most, have few vertices.
                     columns = torch.cat([skin.flatten(2) / (_SKIN * skin.shape[3] ** 0.5), priors(q)[1]], 2)
                     found.append((columns @ columns.mT).double().numpy())
                 return np.concatenate(found)

@@ -228,7 +228,7 @@ def _boxes(points: np.ndarray, members: Sequence[np.ndarray]) -> tuple[np.ndarra
 
 
 def _within_box(points: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(n,) which of points (n, 3) lie in a box."""
+    """(n,) which of points (n, 3) lie in the box between two corners (3,)."""
     x, y, z = points.T
     return (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (z >= low[2]) & (z <= high[2])
 

@@ -52,6 +52,7 @@ def over_bones(
     total = np.zeros(len(skin))
     away = np.zeros_like(targets)
     for part, points in bones.items():
+        # The box first: the tree is asked for little of the skin then.
         own = np.flatnonzero(((skin > points.min(0) - 2 * CLOSE) & (skin < points.max(0) + 2 * CLOSE)).all(1))
         distance = cKDTree(points).query(skin[own], distance_upper_bound=2 * CLOSE)[0]
         own, distance = own[np.isfinite(distance)], distance[np.isfinite(distance)]

@@ -488,10 +488,8 @@ class Cage:
         """(P,) metres from points to the wall, negative inside it; not a number where there are no ribs."""
         height, angle, radius = self._polar(points)
         places = np.column_stack([height / RIB_SPACING, angle / RIB_ANGLE])
-        near = self.tree.query(places, k=12, distance_upper_bound=1.5)[
-            1
-        ]  # the last number and one where there are fewer
-        wall = np.append(self.radius, -np.inf)[near].max(1)
+        _, ids = self.tree.query(places, k=12, distance_upper_bound=1.5)
+        wall = np.append(self.radius, -np.inf)[ids].max(1)  # one past the last where fewer than twelve are so near
         return np.where(np.isfinite(wall), radius - wall, np.nan)
 
 

@@ -25,7 +25,7 @@ from .transforms import moved
 
 log = logging.getLogger(__name__)
 
-GAP = 0.0105  # metres between scapula and ribs, over all poses and shapes
+GAP = 0.011  # metres between scapula and ribs, over all poses and shapes
 USUAL = 0.005  # metres by which it may well be nearer or farther; what is off counts with the third power of its share of that
 GIVEN = 0.0045  # metres that ribs give way to a scapula that is seated before they do
 LOOKING = 0.6  # cosine to the direction of the ribs, of the scapula's vertices that look at them
@@ -38,14 +38,14 @@ DEEP, FARTHEST = 0.01, 0.04  # metres of skin over it that are enough, and metre
 COVER = 0.001  # metres of skin that are wanted over it at rest
 STEP = np.deg2rad(1.0)  # by which it is turned to see what that does
 RIDGE = 0.015  # metres of gap that a turn of a radian counts as
-FIRM = 30.0  # how much more a millimetre out of the skin, or a milliradian too far forwards, counts than one of gap
+FIRM = 30.0  # how much more a millimetre of skin that is lacking, or a milliradian too far forwards, counts than one of gap
 SEED = 37
 
 
 def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, given: float = 0.0) -> BoneSpace:
     """The bones with the scapula turned about the vertical axis through the shoulder's centre (3,), linearly in the betas.
 
-    At rest a millimetre of the body's skin stays over it, also in the shapes where that is thinnest.
+    At rest a millimetre of the body's skin is wanted over it, also in the shapes where that is thinnest.
 
     body: has the bones' joints; its harsh random poses and shapes are looked at
     given: metres by which it may be nearer to the ribs
@@ -75,8 +75,8 @@ def seated(bones: BoneSpace, meshes: Bones, body: Skel, shoulder: np.ndarray, gi
     for _ in range(TURNS):
         order = np.argsort(gaps(np.arange(POSES), design @ change))
         hardest = np.r_[order[:HARDEST], order[-HARDEST:]]
-        turned = resting + (design @ change)[:, None, None] * turn_resting
-        shallowest = np.argsort(((skin_over - turned) * outwards).sum(2).min(1))[:SHALLOWEST]
+        seat = resting + (design @ change)[:, None, None] * turn_resting
+        shallowest = np.argsort(((skin_over - seat) * outwards).sum(2).min(1))[:SHALLOWEST]
         skins = [Skin(body.data.skin_template + body.data.shapedirs @ beta, body.faces) for beta in betas[shallowest]]
         depths = partial(_depths, skins, resting[shallowest], turn_resting)
         change = _turn(partial(gaps, hardest), depths, design[hardest], design[shallowest], change, left, given)
@@ -87,7 +87,7 @@ def _turn(
     gaps: Callable[[np.ndarray], np.ndarray],
     depths: Callable[[np.ndarray], np.ndarray],
     design: np.ndarray,
-    resting: np.ndarray,
+    design_resting: np.ndarray,
     start: np.ndarray,
     left: float,
     given: float,
@@ -95,7 +95,7 @@ def _turn(
     """Radians (11,) by which the scapula turns, of the mean body and per beta.
 
     gaps, depths: metres off the ribs (S,), and under the skin at rest in other shapes (T,), once it has turned by angles
-    design, resting: (S, 11) and (T, 11) make these angles of radians (11,)
+    design, design_resting: (S, 11) and (T, 11) make these angles of radians (11,)
     start: where the search begins
     left: radians by which the mean body's scapula may turn forwards
     """
@@ -104,7 +104,7 @@ def _turn(
     @lru_cache(maxsize=1)  # what is asked for slopes was asked for misses
     def at(change: bytes) -> tuple[np.ndarray, np.ndarray]:
         turn = np.frombuffer(change)
-        return gaps(design @ turn), depths(resting @ turn)
+        return gaps(design @ turn), depths(design_resting @ turn)
 
     def beyond(depth: np.ndarray, turn: float) -> np.ndarray:
         return np.append(COVER - depth, turn - left)
@@ -117,10 +117,10 @@ def _turn(
 
     def slopes(change: np.ndarray) -> np.ndarray:
         gap, depth = at(change.tobytes())
-        further, deeper = (f(rows @ change + STEP) for f, rows in ((gaps, design), (depths, resting)))
+        further, deeper = (f(rows @ change + STEP) for f, rows in ((gaps, design), (depths, design_resting)))
         weight = 3 * ((gap - GAP + given) / USUAL) ** 2
         gain = (weight * (further - gap) / STEP)[:, None] * design
-        rows = np.vstack([-((deeper - depth) / STEP)[:, None] * resting, np.eye(len(change))[:1]])
+        rows = np.vstack([-((deeper - depth) / STEP)[:, None] * design_resting, np.eye(len(change))[:1]])
         return np.concatenate([gain, ridge, FIRM * (beyond(depth, change[0]) > 0)[:, None] * rows])
 
     return scipy.optimize.least_squares(misses, start, slopes, max_nfev=ROUNDS, ftol=CLOSE).x

@@ -120,7 +120,7 @@ def sampled_shapes(pool: int = POOL, seed: int = SEED) -> np.ndarray:
 def _near(
     bones: BoneSpace, beta: np.ndarray, skin: Skin, margin: np.ndarray, farthest: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The vertices that lie too shallow in a shape or may soon; those that do, and by how much."""
+    """Ids (n,) of vertices that lie too shallow in a shape or may soon; of those that do (k,), and by how many metres (k,)."""
     points = bones.at(beta[None])[0]
     near = skin.shallow(points, margin + SLACK, farthest)
     depth, outward = skin.closest(points[near])
@@ -151,7 +151,10 @@ def lacking(
 def _lacking(
     skin: Skin, points: np.ndarray, ids: np.ndarray, margin: np.ndarray, depth: np.ndarray, outward: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `lacking`, of points (n, 3) with these ids and margins (n,) that the skin lies over by `depth` (n,)."""
+    """As `lacking`, of points (n, 3) with these ids and margins (n,).
+
+    depth, outward: (n,) metres of skin over them, and (n, 3) the directions in which it lies
+    """
     lacks = np.flatnonzero(depth < margin)
     lack = (margin - depth)[lacks]
     far = np.flatnonzero(lack > margin[lacks] + SUSPECT)

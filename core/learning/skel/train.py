@@ -60,7 +60,7 @@ COVERED, COVERED_POSES = (12, 36), 22  # people and rarer shapes in which bones 
 USUAL = 200  # poses in which covering bones shall change little
 TWICE = ("humerus_r", "humerus_l")  # drawn twice then: in most of their far poses arms pass through the body
 USUAL_COVERED, WHOLE_COVERED = 0.1, 0.95  # share of usual poses among these; of others from the whole of the limits
-LAST_ROUNDS = 10  # of setting bones apart, also such that are far from each other at rest
+LAST_ROUNDS = 13  # of setting bones apart, also such that are far from each other at rest
 SEED = 11
 Progress = Callable[[float, str], None]
 

@@ -89,9 +89,17 @@ def random_motion(stops: int = 4) -> torch.Tensor:
 MOTIONS["random"] = random_motion()
 
 
+GENDERS = {"walk": "male", "squat": "child", "reach": "neutral", "random": "female"}
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["shape known", "shape wanted"])
 @pytest.mark.parametrize(
-    ("name", "gender"), [("walk", "male"), ("squat", "child"), ("reach", "neutral"), ("random", "female")]
+    ("name", "gender"),
+    [
+        pytest.param(name, gender, marks=() if GENDERS[name] == gender else pytest.mark.slow)
+        for name in MOTIONS
+        for gender in GENDERS.values()
+    ],
 )
 def test_skel_finds_its_motions(name, gender, known):
     smpl, skel = load_body(f"open-smpl-{gender}"), load_body(f"open-{gender}")

@@ -104,7 +104,7 @@ def jacobian_by_rows(residuals, x):
 def test_who_is_stuck_has_not_converged():
     """Where it is flat no step of a sane length helps, and where derivatives are infinite there is none."""
     start = torch.tensor([[-30.0]], dtype=torch.float64)
-    for gain in (0.0, 1e-8):
+    for gain in (0.0, 0.1):
         flat = least_squares(lambda x: 1e3 * x.exp() - 1e3, start, max_iterations=20, least_gain=gain)
         assert not flat.converged.any()
 
@@ -131,8 +131,10 @@ def test_what_makes_no_sense_is_refused():
         least_squares(lambda x: x - 1, torch.tensor([[0.0, 0.0], [0.0, 2.0]]), shared=1)
     with pytest.raises(ValueError, match="lower bound"):
         least_squares(lambda x: x - 1, torch.zeros(1, 2), lower=torch.tensor([0.0, torch.nan]))
-    with pytest.raises(ValueError, match="normal equations"):
-        least_squares([Block(lambda x: x, normal=lambda x: (x[:, 0], x, x[..., None]), robust=1.0)], torch.zeros(1, 1))
+    block = Block(lambda x: x, normal=lambda x: (x[:, 0], x, x[..., None]))
+    for more in ({"robust": 1.0}, {"derivatives": lambda x: (x, x[..., None])}):
+        with pytest.raises(ValueError, match="normal equations"):
+            least_squares([block._replace(**more)], torch.zeros(1, 1))
 
 
 def test_a_robust_loss_forgets_what_is_far_off():
@@ -199,6 +201,8 @@ def test_a_parameter_that_was_put_on_its_bound_is_let_go_again():
     theirs = scipy.optimize.lsq_linear(J.numpy(), (J @ goal).numpy(), bounds.numpy(), tol=1e-12)
     assert found.converged.all()
     assert np.allclose(found.x[0], theirs.x, atol=1e-4)
+    first = least_squares(lambda x: (x - goal) @ J.T, start, lower=bounds[0], upper=bounds[1], max_iterations=1)
+    assert first.x[0].tolist() == pytest.approx([0.1, 0.91 / 1.01])  # the first damping is a hundredth
 
 
 @pytest.mark.parametrize("alike", [0.5, 2.0, 5.0])

@@ -9,7 +9,7 @@ from osteon.core.anatomy.joints import POSE_NAMES
 from osteon.core.bodies.load import load_body
 from osteon.core.errors import InputError
 from osteon.core.fitting.least_squares import jacobian
-from osteon.core.fitting.segments import evenly_spread, shares
+from osteon.core.fitting.segments import evenly_spread, point_weights
 from osteon.core.fitting.surface import CHUNK, SHAPE_FRAMES, _Problem, fit_skel
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -153,7 +153,7 @@ def test_the_slopes_of_the_whole_skin(body, known):
     unit = whole.diagonal(dim1=1, dim2=2).sqrt()
     off = (hessian - whole) / (unit[:, :, None] * unit[:, None])  # as correlations
     assert off.abs().max() < 0.25
-    assert shares(body.data.skin_template, ids).sum() == pytest.approx(1)
+    assert point_weights(body.data.skin_template, ids).square().sum().item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("frames", [1, 16])

@@ -41,16 +41,17 @@ def test_depth_of_a_sphere():
 
 
 def test_winding_numbers_are_whole():
-    """What far triangles count as dipoles hardly shows, also beside long ones, and however close a point is."""
+    """That far triangles are taken as dipoles hardly shows, however close a point is, and where triangles are slivers."""
     blade = trimesh.creation.icosphere(4).apply_scale([0.3, 0.1, 0.02])
-    vertices = np.array(blade.vertices)
-    skin = Skin(vertices, np.array(blade.faces))
+    needle = trimesh.creation.cylinder(0.02, 0.5, sections=90)  # triangles of 500 by 1.4 mm
     generator = np.random.default_rng(3)
-    off = generator.choice([-1, 1], 2000) * 10 ** generator.uniform(-4, -2, 2000)
-    points = skin.corners[generator.integers(len(skin.corners), size=2000)].mean(1)
-    points = points * (1 + off[:, None])  # the blade is convex
-    winding = skin.winding(points)
-    assert np.abs(winding - (off < 0)).max() < 0.03
+    for solid in (blade, needle):  # both are convex, about the origin
+        skin = Skin(np.array(solid.vertices), np.array(solid.faces))
+        off = generator.choice([-1, 1], 2000) * 10 ** generator.uniform(-3, -2, 2000)
+        shares = generator.dirichlet([0.5] * 3, 2000)
+        points = np.einsum("pk,pkc->pc", shares, skin.corners[generator.integers(len(skin.corners), size=2000)])
+        points = points * (1 + off[:, None])
+        assert np.abs(skin.winding(points) - (off < 0)).max() < 0.03
     assert skin.winding(np.empty((0, 3))).shape == (0,)
 
 
