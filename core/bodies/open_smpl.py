@@ -5,8 +5,11 @@ With them everything that starts from SMPL can be tried without a licensed file.
 
 import numpy as np
 import scipy.sparse
+import torch
 
-from ..anatomy.joints import JOINT_INDEX
+from ..anatomy.joints import JOINT_INDEX, PARENTS
+from ..anatomy.limits import mirror_pose
+from .skel import SMPL_SOURCE, Skel
 from .skel_file import N_POSE_FEATURES, SkelData
 from .smpl_file import SmplData
 from .smpl_joints import JOINT_NAMES
@@ -44,6 +47,8 @@ _CARRIED = {
 }
 # Joints of SMPL that SKEL has none for: what follows the joints on either side half and half follows them.
 _BETWEEN = (("pelvis", "spine1", "spine2"), ("spine3", "neck", "head"))
+_SAMPLED = 256  # poses of SKEL
+_LEAST = 0.002  # root mean square of entries of a rotation matrix, below which they are still; a tenth of a degree
 
 
 def smpl_from_skel(data: SkelData) -> SmplData:
@@ -67,7 +72,7 @@ def smpl_from_skel(data: SkelData) -> SmplData:
         common = np.minimum(carried[:, low], carried[:, high])
         carried[:, [low, high]] -= common[:, None]
         carried[:, between] += 2 * common
-    posedirs = data.posedirs if data.posedirs is not None else np.zeros((len(weights), 3, N_POSE_FEATURES))
+    posedirs = np.zeros((len(weights), 3, N_POSE_FEATURES)) if data.posedirs is None else _within_reach(data)
     return SmplData(
         kind="SMPL",
         gender=data.gender,
@@ -78,6 +83,30 @@ def smpl_from_skel(data: SkelData) -> SmplData:
         joint_regressor=scipy.sparse.csr_matrix(places),
         skin_weights=scipy.sparse.csr_matrix(carried),
     )
+
+
+def _within_reach(data: SkelData) -> np.ndarray:
+    """(N, 3, 207) SKEL's pose correctives without what no pose of SKEL brings about.
+
+    Most of SKEL's joints turn about one or two axes. What its correctives would do about the others nothing has ever shown
+    them; SMPL's ball joints turn about these too, and would bring it to light.
+    """
+    body = Skel(data)
+    low, high = np.nan_to_num(body.limits, posinf=0, neginf=0).T  # the root's have no say
+    poses = np.random.default_rng(0).uniform(low, high, (_SAMPLED // 2, len(low)))
+    poses = np.concatenate([poses, mirror_pose(poses)])  # so that left mirrors right
+    turns = body(torch.as_tensor(poses), skin=False).transforms[:, :, :3, :3]
+    local = (turns[:, PARENTS].mT @ turns).numpy() - np.eye(3)
+    assert data.posedirs is not None
+    found = np.zeros_like(data.posedirs)
+    for joint, source in enumerate(SMPL_SOURCE):
+        if source >= 0:
+            features = local[:, source].reshape(_SAMPLED, 9)
+            _, sizes, directions = np.linalg.svd(features / _SAMPLED**0.5, full_matrices=False)
+            kept = directions[sizes > _LEAST]
+            own = slice(9 * joint, 9 * joint + 9)
+            found[:, :, own] = data.posedirs[:, :, own] @ kept.T @ kept
+    return found
 
 
 def _index(joint: str, ending: str) -> int:

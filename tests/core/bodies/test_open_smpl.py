@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from osteon.core.anatomy.joints import PARENTS as PARENTS_OF_SKEL
 from osteon.core.bodies.load import OPEN_SMPL, load_body
+from osteon.core.bodies.skel import SMPL_SOURCE
 from osteon.core.bodies.smpl_joints import JOINT_NAMES, PARENTS
 from osteon.core.fitting.surface import fit_skel
 from scipy.interpolate import PchipInterpolator
@@ -29,6 +31,36 @@ def test_it_has_the_open_bodys_skin(name):
     down = [JOINT_NAMES.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
     assert (np.diff(joints[down, 1]) > 0.03).all()
     assert all(PARENTS[b] == a for a, b in itertools.pairwise(down))
+
+
+@pytest.mark.parametrize("gender", ["male", "female", "neutral", "child"])
+def test_joints_turn_about_axes_that_skel_has_not(gender):
+    """SKEL's knee only bends: what its correctives would do when it twists is noise, and SMPL's knee twists."""
+    smpl = load_body(f"open-smpl-{gender}")
+    names = ["left_knee", "right_knee", "left_ankle", "right_ankle", "left_elbow", "right_elbow"]
+    poses = np.zeros((2 * len(names), 24, 3))
+    for k, name in enumerate(names):
+        poses[k, JOINT_NAMES.index(name), 1] = poses[len(names) + k, JOINT_NAMES.index(name), 2] = 0.3
+    pose = torch.as_tensor(poses.reshape(-1, 72))
+    moved = (smpl(pose).skin - smpl(pose, pose_correctives=False).skin).norm(dim=2)
+    assert moved.max() < 0.012  # 100 mm before
+
+
+@pytest.mark.parametrize("gender", ["male", "child"])
+def test_it_keeps_the_correctives_that_skel_has(gender):
+    """SMPL's joints of a SKEL pose, posed alike, have the same correctives."""
+    smpl, skel = load_body(f"open-smpl-{gender}"), load_body(f"open-{gender}")
+    q = torch.as_tensor(np.random.default_rng(4).uniform(*np.clip(skel.limits.T, -1, 1), (20, 46)))
+    local = skel(q, skin=False).transforms[:, :, :3, :3]
+    local = local[:, PARENTS_OF_SKEL].mT @ local
+    features = np.zeros((20, 23, 3, 3))
+    for joint, source in enumerate(SMPL_SOURCE):
+        if source >= 0:
+            features[:, joint] = local[:, source] - np.eye(3)
+    features = features.reshape(20, 207)
+    assert skel.data.posedirs is not None
+    change = np.einsum("naf,bf->bna", smpl.data.posedirs - skel.data.posedirs, features)
+    assert np.linalg.norm(change, axis=2).max() < 0.001
 
 
 def motion(turns: dict[str, tuple]) -> torch.Tensor:
