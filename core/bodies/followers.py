@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .rotations import align, cross_matrix, rotation_less_identity
+from .rotations import align, axial, cross_matrix, identity, rotation_less_identity
 
 # The landmarks of a clavicle's ends, on the bone of that side.
 CLAVICLE_ENDS = "clavicle_sternal_end", "clavicle_acromial_end"
@@ -47,14 +47,13 @@ def partway(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
     turn, shift = back @ second[..., :3], (back @ (second[..., 3:] - first[..., 3:]))[..., 0]
     # The quaternion of the turn, real part and vector.
     real = (1 + turn.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)).clamp(min=1e-8).sqrt() / 2
-    vector = torch.stack([turn[..., i, j] - turn[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1) / (4 * real)
+    vector = axial(turn) / (4 * real)
     dual_real, dual = -(shift * vector).sum(-1, keepdim=True), real * shift + torch.linalg.cross(shift, vector)
     real, vector = 1 - share + share * real, share * vector
     square = real * real + (vector * vector).sum(-1, keepdim=True)
     shift = (real * dual - dual_real * vector + torch.linalg.cross(vector, dual)) * share / square
     turn = rotation_less_identity(torch.cat([vector, real], -1) / square.sqrt())
-    turn = turn + torch.eye(3, dtype=turn.dtype, device=turn.device)
-    return after(first, torch.cat([turn, shift[..., None]], -1))
+    return after(first, torch.cat([turn + identity(turn), shift[..., None]], -1))
 
 
 def clavicle_transforms(ends: Tensor, thorax: Tensor, scapulae: Tensor) -> Tensor:
@@ -108,7 +107,7 @@ def patella_transforms(rest: Followers, motion: Tensor, femora: Tensor) -> Tenso
     assert centres is not None and axes is not None and scales is not None  # noqa: PT018
     angle = motion[..., :1, None]
     cross = cross_matrix(axes[..., 2])
-    turn = torch.eye(3, dtype=axes.dtype, device=axes.device) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
+    turn = identity(axes) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
     way = axes[..., :2] @ (scales[..., None] * motion[..., 1:])[..., None]
     return after(femora, torch.cat([turn, centres[..., None] + way - turn @ centres[..., None]], -1))
 

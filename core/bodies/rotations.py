@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,16 +14,24 @@ Array = TypeVar("Array", Tensor, np.ndarray)
 
 def cross_matrix(v: Tensor) -> Tensor:
     """[v] with [v] u = v x u. v (..., 3) -> (..., 3, 3)."""
-    x, y, z = v.unbind(-1)
-    zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    return (v @ _as_tensor(_of_vectors, v.dtype, v.device)).unflatten(-1, (3, 3))
+
+
+def axial(matrix: Tensor) -> Tensor:
+    """The vector (..., 3) whose cross matrix is `matrix` (..., 3, 3) less its transpose."""
+    return matrix.flatten(-2) @ _as_tensor(_of_vectors, matrix.dtype, matrix.device).mT
+
+
+def identity(like: Tensor) -> Tensor:
+    """(3, 3), of a tensor's precision and device; made once."""
+    return _as_tensor(_of_identity, like.dtype, like.device)
 
 
 def about(axis: Tensor, angle: Tensor) -> Tensor:
     """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...): Rodrigues' formula."""
     cross = cross_matrix(axis)
     sin, cos = angle.sin()[..., None, None], angle.cos()[..., None, None]
-    return torch.eye(3, dtype=axis.dtype, device=axis.device) + sin * cross + (1 - cos) * (cross @ cross)
+    return identity(axis) + sin * cross + (1 - cos) * (cross @ cross)
 
 
 def quaternion(v: Array) -> Array:
@@ -43,7 +52,8 @@ def rotation_less_identity(q: Array, rows: int = 3) -> Array:
     rows: 4 puts a row and a column of zeros around it
     """
     products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
-    table = _as_tensor(rows, q.dtype, q.device) if isinstance(q, Tensor) else _of_products(rows).astype(q.dtype)
+    of_products = _of_products if rows == 3 else _of_products_framed
+    table = _as_tensor(of_products, q.dtype, q.device) if isinstance(q, Tensor) else of_products().astype(q.dtype)
     return (products @ table).reshape(*q.shape[:-1], rows, rows)
 
 
@@ -52,20 +62,35 @@ def library(value: Array) -> Any:
     return torch if isinstance(value, Tensor) else np
 
 
-@functools.cache
-def _of_products(rows: int) -> np.ndarray:
-    """(16, rows * rows): what each product of two elements of a quaternion gives to each entry of R - I."""
-    table = np.zeros((4, 4, rows, rows))
-    cross = cross_matrix(torch.eye(3, dtype=torch.float64)).numpy()  # [e_x], [e_y], [e_z]
-    table[3, :3, :3, :3] = 2 * cross
-    table[:3, :3, :3, :3] = 2 * (cross[:, None] @ cross)
-    return table.reshape(16, -1)
+def _of_identity() -> np.ndarray:
+    return np.eye(3)
+
+
+def _of_vectors() -> np.ndarray:
+    """(3, 9): what each element of a vector gives to each entry of its cross matrix."""
+    return np.cross(np.eye(3)[:, None], np.eye(3)).swapaxes(1, 2).reshape(3, 9)
 
 
 @functools.cache
-def _as_tensor(rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _of_products() -> np.ndarray:
+    """(16, 9): what each product of two elements of a quaternion gives to each entry of R - I."""
+    table = np.zeros((4, 4, 3, 3))
+    cross = _of_vectors().reshape(3, 3, 3)  # [e_x], [e_y], [e_z]
+    table[3, :3] = 2 * cross
+    table[:3, :3] = 2 * (cross[:, None] @ cross)
+    return table.reshape(16, 9)
+
+
+@functools.cache
+def _of_products_framed() -> np.ndarray:
+    """(16, 16): the same with a row and a column of zeros more."""
+    return np.pad(_of_products().reshape(16, 3, 3), ((0, 0), (0, 1), (0, 1))).reshape(16, 16)
+
+
+@functools.cache
+def _as_tensor(make: Callable[[], np.ndarray], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):
-        return torch.as_tensor(_of_products(rows), dtype=dtype, device=device)
+        return torch.as_tensor(make(), dtype=dtype, device=device)
 
 
 def align(source: Tensor, target: Tensor) -> Tensor:
@@ -80,4 +105,4 @@ def align(source: Tensor, target: Tensor) -> Tensor:
     c = (u * w).sum(-1)[..., None, None]
     opposite = c < -1 + 1e-12
     scale = torch.where(opposite, 0.0, 1.0 / torch.where(opposite, 1.0, 1 + c))
-    return torch.eye(3, dtype=u.dtype, device=u.device) + v + v @ v * scale
+    return identity(u) + v + v @ v * scale

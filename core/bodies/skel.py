@@ -221,15 +221,16 @@ class Skel:
         joints = c.joint_template + torch.einsum("jck,bk->bjc", c.joint_shapedirs, betas)
         if joint_offsets is not None:
             joints = joints + joint_offsets
-        offsets = torch.cat([joints[:, :1], joints[:, 1:] - joints[:, PARENTS[1:]]], 1)
+        offsets = torch.cat([joints[:, :1], joints[:, 1:] - joints.index_select(1, c.parents)], 1)
         return SkelRest(joints, offsets, self._orientations(c, offsets), self._scales(c, betas, offsets))
 
     @staticmethod
     def _orientations(c: "_Constants", offsets: Tensor) -> Tensor:
         """K_j = D_j B_j: the learned base rotation, then the one that aligns the bone with its shaped direction."""
-        target = offsets[:, c.target]
-        target = target.index_add(1, c.ulnae, target[:, c.radii])  # the ulna points from the elbow to the wrist
-        turned = align(c.source.expand_as(target), target)
+        target = offsets.index_select(1, c.target)
+        # The ulna points from the elbow to the wrist.
+        target = target.index_add(1, c.ulnae, target.index_select(1, c.radii))
+        turned = align(c.source, target)
         kept = c.identity.expand(len(target), len(_LEAVES) + 1, 3, 3)
         turned = turned.index_copy(1, c.unaligned, kept)
         return turned @ c.per_joint_rot
@@ -237,14 +238,14 @@ class Skel:
     @staticmethod
     def _scales(c: "_Constants", betas: Tensor, offsets: Tensor) -> Tensor:
         ratio = offsets.norm(dim=-1) / c.default_lengths
-        uniform = ratio[:, c.scaled_by].index_fill(1, c.leaves, 1.0)
+        uniform = ratio.index_select(1, c.scaled_by).index_fill(1, c.leaves, 1.0)
         height = offsets[:, c.lumbar, 1].abs() / c.default_height
         along_axes = uniform.index_copy(1, c.lumbar, height).repeat_interleave(3, 1)
         if c.pair_groups is not None:
             spans = c.pair_template + betas @ c.pair_shapedirs.T
             ratios = torch.nan_to_num(spans / c.pair_template, 1.0).clamp(*_SCALE_BOUNDS)
             along_axes = torch.cat([along_axes, ratios[:, c.pair_groups].amin(2)], 1)
-        return along_axes[:, c.scale_source].unflatten(1, (N_JOINTS, 3))
+        return along_axes.index_select(1, c.scale_source).unflatten(1, (N_JOINTS, 3))
 
     @staticmethod
     def _local(c: "_Constants", pose: Tensor, rest: SkelRest) -> tuple[Tensor, Tensor]:
@@ -252,7 +253,7 @@ class Skel:
         sin, cos = pose.sin()[..., None, None], pose.cos()[..., None, None]
         single = c.identity + sin * c.axis_cross + (1 - cos) * c.axis_cross_squared  # Rodrigues, (B, 46, 3, 3)
         single = torch.cat([single, c.identity.expand(len(pose), 1, 3, 3)], 1)
-        first, second, third = (single[:, slot] for slot in c.axis_slots)
+        first, second, third = (single.index_select(1, slots) for slots in c.axis_slots)
         frame = rest.orientations @ c.default_rotations.mT
         local = frame @ (third @ second @ first) @ frame.mT
         offset = rest.offsets.expand(len(pose), -1, -1)
@@ -270,7 +271,7 @@ class Skel:
     ) -> Tensor:
         features = None
         if pose_correctives:
-            features = ((local[:, c.smpl_source] - c.identity) * c.smpl_driven).flatten(1)
+            features = ((local.index_select(1, c.smpl_source) - c.identity) * c.smpl_driven).flatten(1)
         return blend(c.skin_weights, skinning(rotation, joints, rest.joints), c.resting_skin(features, betas))
 
     @staticmethod
@@ -328,12 +329,12 @@ class _Constants:
         directions = default[list(CHILD), :3, 3]
         for ulna, radius in _FOREARMS:
             directions[ulna] += directions[radius]
-        self.source = torch.einsum("jab,jb->ja", self.per_joint_rot, tensor(directions))
+        self.source = torch.einsum("jab,jb->ja", self.per_joint_rot, tensor(directions))[None]
         target, scaled_by = list(CHILD), list(CHILD)
         target[_THORAX] = scaled_by[_THORAX] = CHILD[_LUMBAR]
         for ulna, radius in _FOREARMS:
             scaled_by[ulna] = CHILD[radius]
-        self.target, self.scaled_by = index(target), index(scaled_by)
+        self.parents, self.target, self.scaled_by = index(PARENTS[1:]), index(target), index(scaled_by)
         self.ulnae, self.radii = index(_FOREARMS).T
         self.lumbar, self.leaves = index([_LUMBAR]), index(_LEAVES)
         self.unaligned = index([0, *_LEAVES])
@@ -345,10 +346,10 @@ class _Constants:
         for j in range(N_JOINTS):
             parameters = range(N_POSE)[pose_slice(j)]
             slots[: len(parameters), j] = parameters
-        self.axis_slots = index(slots)
+        self.axis_slots = index(slots).unbind()
         self.spine, self.displaced = index(_SPINE), index([*_SPINE, *_SCAPULAE])
         first = np.array([pose_slice(joint).start for joint in (*_SPINE, *_SCAPULAE)])[:, None] + (0, 1)
-        self.spine_angles, self.scapula_angles = index(first[:3]), index(first[3:])
+        self.spine_angles, self.scapula_angles = index(first[:3].ravel()), index(first[3:].ravel())
         self.scapula_signs = tensor(np.array([[1.0], [-1.0]]))  # right and left
         self.smpl_source = index([max(source, 0) for source in SMPL_SOURCE])
         self.smpl_driven = tensor(np.array([float(source >= 0) for source in SMPL_SOURCE])[:, None, None])
@@ -425,10 +426,11 @@ def _displacements(c: _Constants, pose: Tensor, rest: SkelRest) -> Tensor:
     The spine bends as arcs of constant curvature; a scapula glides on an ellipsoid around the rib cage, whose axes are
     half the width between the scapulae and half the height of the thorax joint over the lumbar one.
     """
-    length = rest.offsets[:, c.spine, 1].abs()
-    aside, up = _arc(pose[:, c.spine_angles], length[..., None])  # (B, 3, 2): bending, then extension
+    length = rest.offsets[..., 1].index_select(1, c.spine).abs()
+    bends = pose.index_select(1, c.spine_angles).unflatten(1, (3, 2))  # bending, then extension
+    aside, up = _arc(bends, length[..., None])
     spine = torch.stack([-aside[..., 0], up[..., 0] + up[..., 1] - 2 * length, -aside[..., 1]], -1)
-    abduction, elevation = (c.scapula_signs * pose[:, c.scapula_angles]).unbind(-1)
+    abduction, elevation = (c.scapula_signs * pose.index_select(1, c.scapula_angles).unflatten(1, (2, 2))).unbind(-1)
     quarter, half_height = (part[:, None] for part in _rib_cage(rest.joints))
     scapulae = scapular_glide(-c.scapula_signs[:, 0], quarter, half_height, abduction, elevation)
     return torch.cat([spine.expand(len(pose), -1, -1), scapulae], 1)
