@@ -168,11 +168,15 @@ class Skin:
         """Where the line through `point` along a coordinate axis leaves the skin below and above the point."""
         others = [k for k in range(3) if k != axis]
         a, b, c = (self.corners[:, k][:, others] - point[others] for k in range(3))
-        areas = np.stack([_cross2(b, c), _cross2(c, a), _cross2(a, b)], 1)
-        hit = (areas >= 0).all(1) | (areas <= 0).all(1)
-        hit &= np.abs(areas.sum(1)) > 1e-15
-        weights = areas[hit] / areas[hit].sum(1, keepdims=True)
-        at = (weights * self.corners[hit][:, :, axis]).sum(1)
+        first, second, third = areas = _cross2(b, c), _cross2(c, a), _cross2(a, b)
+        positive, negative = (
+            turned(first, 0) & turned(second, 0) & turned(third, 0) for turned in (np.greater_equal, np.less_equal)
+        )
+        hit = np.flatnonzero(positive | negative)
+        weights = np.stack([area[hit] for area in areas], 1)
+        whole = weights.sum(1, keepdims=True)
+        seen = np.abs(whole[:, 0]) > 1e-15  # not from its edge
+        at = (weights[seen] / whole[seen] * self.corners[hit[seen], :, axis]).sum(1)
         low, high = at[at < point[axis]], at[at > point[axis]]
         return low.max(initial=-np.inf), high.min(initial=np.inf)
 
