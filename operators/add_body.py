@@ -97,7 +97,7 @@ class OSTEON_OT_add_body(bpy.types.Operator):
         with unchanged_on_error(context):
             place = x, y, z - float(lowest) / metres(context.scene)
             if self.joints == "SMPL":
-                add_smpl_body(context, Smpl(smpl_from_skel(body.data)), betas[0].numpy(), place)
+                add_smpl_body(context, Smpl(smpl_from_skel(body)), betas[0].numpy(), place)
             else:
                 add_body(context, body, betas[0].numpy(), location=place, light=self.detail == "LIGHT")
         return {"FINISHED"}

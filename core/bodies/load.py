@@ -60,7 +60,7 @@ def load_body(name: str | Path) -> Skel | Smpl:
     """
     if str(name) in OPEN_SMPL:
         skel = load_skel(str(name).replace("-smpl", ""))
-        return Smpl(smpl_from_skel(skel.data), str(name))
+        return Smpl(smpl_from_skel(skel), str(name))
     if str(name) in OPEN_BODIES:
         path = asset_path(f"{name}.npz")
     else:

@@ -1,4 +1,4 @@
-"""The open bodies in SMPL's schema: the same skin, shapes and pose correctives on SMPL's 24 ball joints.
+"""The open bodies in SMPL's schema: the same skin and shapes, and the pose correctives that SKEL's joints bring about.
 
 With them everything that starts from SMPL can be tried without a licensed file.
 """
@@ -8,9 +8,9 @@ import scipy.sparse
 import torch
 
 from ..anatomy.joints import JOINT_INDEX, PARENTS
-from ..anatomy.limits import mirror_pose
+from ..anatomy.limits import uniform
 from .skel import SMPL_SOURCE, Skel
-from .skel_file import N_POSE_FEATURES, SkelData
+from .skel_file import N_POSE_FEATURES
 from .smpl_file import SmplData
 from .smpl_joints import JOINT_NAMES
 
@@ -48,11 +48,12 @@ _CARRIED = {
 # Joints of SMPL that SKEL has none for: what follows the joints on either side half and half follows them.
 _BETWEEN = (("pelvis", "spine1", "spine2"), ("spine3", "neck", "head"))
 _SAMPLED = 256  # poses of SKEL
-_LEAST = 0.002  # root mean square of entries of a rotation matrix, below which they are still; a tenth of a degree
+_STILL = 1e-6  # root mean square of what does not move but by rounding
 
 
-def smpl_from_skel(data: SkelData) -> SmplData:
-    """A SMPL model with the skin of a SKEL model; SMPL's hands stand amid the hands' skin and move nothing."""
+def smpl_from_skel(body: Skel) -> SmplData:
+    """A SMPL model with the skin of a SKEL body; SMPL's hands stand amid the hands' skin and move nothing."""
+    data = body.data
     regressor = data.joint_regressor.toarray()
     weights = data.skin_weights.toarray()
     places, carried = np.zeros_like(regressor), np.zeros_like(weights)
@@ -72,7 +73,9 @@ def smpl_from_skel(data: SkelData) -> SmplData:
         common = np.minimum(carried[:, low], carried[:, high])
         carried[:, [low, high]] -= common[:, None]
         carried[:, between] += 2 * common
-    posedirs = np.zeros((len(weights), 3, N_POSE_FEATURES)) if data.posedirs is None else _within_reach(data)
+    posedirs = (
+        np.zeros((len(weights), 3, N_POSE_FEATURES)) if data.posedirs is None else _within_reach(body, data.posedirs)
+    )
     return SmplData(
         kind="SMPL",
         gender=data.gender,
@@ -85,27 +88,23 @@ def smpl_from_skel(data: SkelData) -> SmplData:
     )
 
 
-def _within_reach(data: SkelData) -> np.ndarray:
-    """(N, 3, 207) SKEL's pose correctives without what no pose of SKEL brings about.
+def _within_reach(body: Skel, posedirs: np.ndarray) -> np.ndarray:
+    """(N, 3, 207) SKEL's pose correctives without what no pose of the mean body brings about.
 
-    Most of SKEL's joints turn about one or two axes. What its correctives would do about the others nothing has ever shown
-    them; SMPL's ball joints turn about these too, and would bring it to light.
+    Most of SKEL's joints turn about one or two axes. What its correctives say of the others comes from axes that shapes
+    tilt by a degree or so; SMPL's ball joints turn about them by as much as they like, and skins would burst.
     """
-    body = Skel(data)
-    low, high = np.nan_to_num(body.limits, posinf=0, neginf=0).T  # the root's have no say
-    poses = np.random.default_rng(0).uniform(low, high, (_SAMPLED // 2, len(low)))
-    poses = np.concatenate([poses, mirror_pose(poses)])  # so that left mirrors right
-    turns = body(torch.as_tensor(poses), skin=False).transforms[:, :, :3, :3]
+    poses = torch.as_tensor(uniform(body.limits, _SAMPLED, np.random.default_rng(0)), device="cpu")
+    turns = body(poses, skin=False).transforms[:, :, :3, :3]
     local = (turns[:, PARENTS].mT @ turns).numpy() - np.eye(3)
-    assert data.posedirs is not None
-    found = np.zeros_like(data.posedirs)
+    found = np.zeros_like(posedirs)
     for joint, source in enumerate(SMPL_SOURCE):
         if source >= 0:
             features = local[:, source].reshape(_SAMPLED, 9)
             _, sizes, directions = np.linalg.svd(features / _SAMPLED**0.5, full_matrices=False)
-            kept = directions[sizes > _LEAST]
+            kept = directions[sizes > _STILL]
             own = slice(9 * joint, 9 * joint + 9)
-            found[:, :, own] = data.posedirs[:, :, own] @ kept.T @ kept
+            found[:, :, own] = posedirs[:, :, own] @ kept.T @ kept
     return found
 
 

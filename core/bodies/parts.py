@@ -56,7 +56,7 @@ class Parts:
         nearest = np.argsort(-weights, 1, kind="stable")[:, :2]
         between = np.flatnonzero(np.take_along_axis(weights, nearest, 1)[:, 1])
         pairs = np.sort(nearest[between], 1)
-        self.first, self.second = index(pairs[:, 0]), index(pairs[:, 1])
+        self.pairs = index(pairs[:, 0]), index(pairs[:, 1])
         self.shares = tensor(weights[between, pairs[:, 1], None])
         # Where the transform of each bone is, among those of the joints, then of bones between two, then of followers.
         source = nearest[:, 0].copy()
@@ -68,10 +68,10 @@ class Parts:
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
         self.vertices = [points.T.contiguous() for points in tensor(vertices).split(size.tolist())]  # (4, n) each
-        in_order = (np.diff(order) == 1).all()
-        self.places = None if in_order else index(np.argsort(order))
+        places = np.argsort(order)
+        self.places = None if (np.diff(order) == 1).all() else index(places)
         blocks, rows = _blocks(vertices, size)
-        self.blocks, self.rows = tensor(blocks), index(rows[np.argsort(order)])
+        self.blocks, self.rows = tensor(blocks), index(rows[places])
         self.block_parts = index(np.repeat(np.arange(len(size)), -(-size // _BLOCK)))
 
         def parts_named(name: str) -> list[int]:
@@ -124,10 +124,9 @@ class Parts:
         pose: (B, 46) radians
         """
         every = [skinning]
-        if len(self.first):
-            every.append(
-                partway(skinning.index_select(1, self.first), skinning.index_select(1, self.second), self.shares)
-            )
+        if len(self.shares):
+            lower, upper = (skinning.index_select(1, joints) for joints in self.pairs)
+            every.append(partway(lower, upper, self.shares))
         if followers.clavicle_ends is not None:
             thorax, scapulae = skinning.index_select(1, self.thorax), skinning.index_select(1, self.scapulae)
             every.append(clavicle_transforms(followers.clavicle_ends, thorax, scapulae))

@@ -18,7 +18,7 @@ from ..anatomy.limits import limits
 from ..errors import InputError
 from .followers import Followers, after
 from .parts import Parts
-from .rotations import align, cross_matrix
+from .rotations import align, cross_matrix, identity
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
 from .skinning import RestingSkin, ancestors, blend, chain, chunks, skinning
 from .tensors import Constants, check_counts, check_rows, large_empty
@@ -231,7 +231,7 @@ class Skel:
         # The ulna points from the elbow to the wrist.
         target = target.index_add(1, c.ulnae, target.index_select(1, c.radii))
         turned = align(c.source, target)
-        kept = c.identity.expand(len(target), len(_LEAVES) + 1, 3, 3)
+        kept = identity(offsets).expand(len(target), len(_LEAVES) + 1, 3, 3)
         turned = turned.index_copy(1, c.unaligned, kept)
         return turned @ c.per_joint_rot
 
@@ -251,8 +251,8 @@ class Skel:
     def _local(c: "_Constants", pose: Tensor, rest: SkelRest) -> tuple[Tensor, Tensor]:
         """Rotation (B, 24, 3, 3) and translation (B, 24, 3) of each joint relative to its parent, in T-pose axes."""
         sin, cos = pose.sin()[..., None, None], pose.cos()[..., None, None]
-        single = c.identity + sin * c.axis_cross + (1 - cos) * c.axis_cross_squared  # Rodrigues, (B, 46, 3, 3)
-        single = torch.cat([single, c.identity.expand(len(pose), 1, 3, 3)], 1)
+        single = identity(pose) + sin * c.axis_cross + (1 - cos) * c.axis_cross_squared  # Rodrigues, (B, 46, 3, 3)
+        single = torch.cat([single, identity(pose).expand(len(pose), 1, 3, 3)], 1)
         first, second, third = (single.index_select(1, slots) for slots in c.axis_slots)
         frame = rest.orientations @ c.default_rotations.mT
         local = frame @ (third @ second @ first) @ frame.mT
@@ -271,7 +271,7 @@ class Skel:
     ) -> Tensor:
         features = None
         if pose_correctives:
-            features = ((local.index_select(1, c.smpl_source) - c.identity) * c.smpl_driven).flatten(1)
+            features = ((local.index_select(1, c.smpl_source) - identity(local)) * c.smpl_driven).flatten(1)
         return blend(c.skin_weights, skinning(rotation, joints, rest.joints), c.resting_skin(features, betas))
 
     @staticmethod
@@ -311,7 +311,6 @@ class _Constants:
 
         n = len(data.skin_template)
         regressor = data.joint_regressor
-        self.identity = torch.eye(3, dtype=dtype, device=device)
         # Regressed template and shape directions: joints without a mesh pass.
         self.joint_template = tensor(regressor @ data.skin_template)
         self.joint_shapedirs = tensor((regressor @ data.shapedirs.reshape(n, -1)).reshape(N_JOINTS, 3, -1))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..anatomy.joints import JOINTS, PARENTS, POSE_NAMES
-from .rotations import about, cross_matrix
+from .rotations import about, cross_matrix, identity
 from .skel import SMPL_SOURCE, Skel, displacement_slopes
 from .skinning import blend, skinning
 
@@ -61,7 +61,6 @@ class SkinPoints:
                 axes[j, slot] = np.array(axis) / np.linalg.norm(axis)
         self.axes = tensor(axes)
         self.default_rotations = tensor(data.apose_rel_transfo[:, :3, :3])
-        self.identity = tensor(np.eye(3))
 
     def at(self, pose: Tensor, betas: Tensor, trans: Tensor) -> Tensor:
         """The points (B, 3, n) of poses (B, 46), shapes (B, 10) or (1, 10) and translations (B, 3)."""
@@ -90,7 +89,7 @@ class SkinPoints:
             angles[:, k] += shift[..., None] * weight[_JOINT_OF[k]]
         if self.posedirs is not None:
             self._add_correctives(angles, motion)
-        columns[:, N_POSE:] = self.identity[:, :, None]
+        columns[:, N_POSE:] = identity(pose)[:, :, None]
         return points, columns
 
     def _motion(self, pose: Tensor, betas: Tensor) -> _Motion:
@@ -107,7 +106,7 @@ class SkinPoints:
         ]
         frame = rest.orientations @ self.default_rotations.mT
         spins = (frame[:, _JOINT_OF] @ torch.stack(axes, 2)[:, _JOINT_OF, _SLOT_OF, :, None])[..., 0]
-        root = self.identity.expand(len(pose), 1, 3, 3)
+        root = identity(pose).expand(len(pose), 1, 3, 3)
         above = torch.cat([root, rotations[:, PARENTS[1:]]], 1)[:, _JOINT_OF]
         return _Motion(
             rotations=rotations,
@@ -129,7 +128,7 @@ class SkinPoints:
             return shaped
         features = torch.stack(
             [
-                motion.local[:, source] - self.identity if source >= 0 else motion.local[:, 0] * 0
+                motion.local[:, source] - identity(betas) if source >= 0 else motion.local[:, 0] * 0
                 for source in SMPL_SOURCE
             ],
             1,

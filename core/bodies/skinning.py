@@ -82,19 +82,21 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
     rows = transforms.permute(0, 2, 3, 1).reshape(batch, 12, n_joints)
     planes = points.expand(batch, -1, -1)
 
-    def moved(some: slice) -> tuple[Tensor, ...]:
-        blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
-        return *blended.unbind(2), *planes[some].unsqueeze(1).unbind(2)
+    in_place = torch.is_inference_mode_enabled()  # no derivatives are kept, and sums may be made in place
 
-    pieces = list(chunks(batch, points.device))
-    if not torch.is_inference_mode_enabled():
-        found = []
-        for of_x, of_y, of_z, shift, x, y, z in map(moved, pieces):
-            found.append(shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT)
-        return torch.cat(found)
+    def moved(some: slice) -> Tensor:
+        blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
+        of_x, of_y, of_z, shift = blended.unbind(2)
+        x, y, z = planes[some].unsqueeze(1).unbind(2)
+        if in_place:
+            return shift.addcmul_(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT
+        return shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT
+
+    if not in_place:
+        return torch.cat([moved(some) for some in chunks(batch, points.device)])
     skin = large_empty(points, batch, points.shape[2], 3)
-    for some, (of_x, of_y, of_z, shift, x, y, z) in zip(pieces, map(moved, pieces), strict=True):
-        skin[some] = shift.addcmul_(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT
+    for some in chunks(batch, points.device):
+        skin[some] = moved(some)
     return skin
 
 
