@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..anatomy.joints import JOINTS, PARENTS, pose_slice
-from ..bodies.rotations import about
+from ..bodies.rotations import about, identity
 from ..bodies.skin_points import SkinPoints
 
 _LEAST_WEIGHT = 3.0  # of skin that a segment's rotation is read from; less says nothing about it
@@ -30,7 +30,7 @@ def pose_from_segments(points: SkinPoints, targets: Tensor, betas: Tensor) -> tu
     pose = targets.new_zeros(len(targets), body.limits.shape[0])
     done: list[Tensor] = []
     for j, joint in enumerate(JOINTS):
-        above = done[PARENTS[j]] if j else points.identity.expand(len(targets), 3, 3)
+        above = done[PARENTS[j]] if j else identity(targets).expand(len(targets), 3, 3)
         local = frame[:, j].mT @ above.mT @ segments[:, j] @ frame[:, j]
         angles = angles_about(points.axes[j, : len(joint.parameters)], local)
         angles = torch.where(known[j], angles, 0.0)
@@ -38,7 +38,7 @@ def pose_from_segments(points: SkinPoints, targets: Tensor, betas: Tensor) -> tu
             low, high = (torch.as_tensor(bound, dtype=pose.dtype) for bound in body.limits[pose_slice(j)].T)
             angles = torch.minimum(torch.maximum(angles, low.to(pose)), high.to(pose))
         pose[:, pose_slice(j)] = angles
-        turn = points.identity
+        turn = identity(targets)
         for axis, angle in zip(points.axes[j], angles.unbind(1), strict=False):
             turn = about(axis, angle) @ turn
         done.append(above @ frame[:, j] @ turn @ frame[:, j].mT)
