@@ -25,6 +25,7 @@ from .smoothing import runs, smoothed
 Progress = Callable[[float, str], None]
 
 POINTS = 600  # skin vertices that a pose is fitted to, before all are
+_NEARLY = 1e-3  # part of its cost below which a step gains too little for the points to go on
 STEPS, SHAPE_STEPS = 4, 3  # with which pose and shape are then made exact
 SHAPE_FRAMES = 12  # that a shape is fitted to
 CHUNK = 32  # frames at a time: what bounds the memory
@@ -271,8 +272,8 @@ class _Problem:
         free = torch.full((more,), torch.inf, dtype=self.low.dtype)
         return torch.cat([self.low - _GIVE, -free]), torch.cat([self.high + _GIVE, free])
 
-    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = 1e-4) -> Tensor:
-        """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10)."""
+    def pose(self, targets: Tensor, betas: Tensor, tolerance: float = _NEARLY) -> Tensor:
+        """Angles and translations (B, 49) of targets (B, 3, n) of a known shape (1, 10), to be made exact with all skin."""
         start = torch.cat(pose_from_segments(self.points, targets, betas), 1)
         return self.solved(self.some(targets, betas), start, tolerance=tolerance)
 
