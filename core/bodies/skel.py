@@ -285,12 +285,24 @@ class Skel:
         # What takes a bone from its joint's frame to the T pose, and from there to where each joint would take it.
         to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
         transforms = skinning(rotation, joints, rest.joints)
-        moves = after(transforms[:, c.bone_carriers], to_rest[:, c.bone_frames])
-        carried = [move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)]
+        moves = after(transforms.index_select(1, c.bone_carriers), to_rest.index_select(1, c.bone_frames))
+        carried = [
+            move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)
+        ]  # (B, 3, 4 C) each
         bones = large_empty(rotation, len(rotation), c.n_bones, 3)
+        planes = rotation.new_empty(0)
+        in_place = torch.is_inference_mode_enabled()
         for some in chunks(len(rotation), rotation.device):
-            for move, group in zip(carried, c.bone_groups, strict=True):
-                bones[some, group.vertices] = (move[some] @ group.points).mT
+            rows = [move[some].flatten(0, 1) for move in carried]
+            if not in_place or len(planes) < len(rows[0]):
+                planes = rotation.new_empty(len(rows[0]), c.n_bones)
+            own = planes[: len(rows[0])]
+            for row, group in zip(rows, c.bone_groups, strict=True):
+                if in_place and isinstance(group.vertices, slice):
+                    torch.matmul(row, group.points, out=own[:, group.vertices])
+                else:
+                    own[:, group.vertices] = row @ group.points
+            bones[some] = own.view(-1, 3, c.n_bones).mT
         return bones
 
     @cached_property
