@@ -7,9 +7,9 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from ..anatomy.joints import JOINT_INDEX, PARENTS
+from ..anatomy.joints import JOINT_INDEX
 from ..anatomy.limits import uniform
-from .skel import SMPL_SOURCE, Skel
+from .skel import Skel, pose_features
 from .skel_file import N_POSE_FEATURES
 from .smpl_file import SmplData
 from .smpl_joints import JOINT_NAMES
@@ -95,16 +95,13 @@ def _within_reach(body: Skel, posedirs: np.ndarray) -> np.ndarray:
     tilt by a degree or so; SMPL's ball joints turn about them by as much as they like, and skins would burst.
     """
     poses = torch.as_tensor(uniform(body.limits, _SAMPLED, np.random.default_rng(0)), device="cpu")
-    turns = body(poses, skin=False).transforms[:, :, :3, :3]
-    local = (turns[:, PARENTS].mT @ turns).numpy() - np.eye(3)
+    features = pose_features(body(poses, skin=False).transforms[:, :, :3, :3].numpy())
     found = np.zeros_like(posedirs)
-    for joint, source in enumerate(SMPL_SOURCE):
-        if source >= 0:
-            features = local[:, source].reshape(_SAMPLED, 9)
-            _, sizes, directions = np.linalg.svd(features / _SAMPLED**0.5, full_matrices=False)
-            kept = directions[sizes > _STILL]
-            own = slice(9 * joint, 9 * joint + 9)
-            found[:, :, own] = posedirs[:, :, own] @ kept.T @ kept
+    for start in range(0, N_POSE_FEATURES, 9):
+        own = slice(start, start + 9)  # a joint's
+        _, sizes, directions = np.linalg.svd(features[:, own] / _SAMPLED**0.5, full_matrices=False)
+        kept = directions[sizes > _STILL]
+        found[:, :, own] = posedirs[:, :, own] @ kept.T @ kept
     return found
 
 

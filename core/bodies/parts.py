@@ -70,9 +70,8 @@ class Parts:
         self.vertices = [points.T.contiguous() for points in tensor(vertices).split(size.tolist())]  # (4, n) each
         places = np.argsort(order)
         self.places = None if (np.diff(order) == 1).all() else index(places)
-        blocks, rows = _blocks(vertices, size)
-        self.blocks, self.rows = tensor(blocks), index(rows[places])
-        self.block_parts = index(np.repeat(np.arange(len(size)), -(-size // _BLOCK)))
+        blocks, parts, rows = _blocks(vertices, size)
+        self.blocks, self.block_parts, self.rows = tensor(blocks), index(parts), index(rows[places])
 
         def parts_named(name: str) -> list[int]:
             return [data.bone_part_names.index(f"{name}_{side}") for side in SIDES]
@@ -163,14 +162,14 @@ class Parts:
         return bones if self.places is None else bones[:, self.places]
 
 
-def _blocks(vertices: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _blocks(vertices: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vertices (n, 4) of bones one after the other, each of which has `size` (P,), in blocks (K, _BLOCK, 4) of one bone each.
 
-    With the row (n,) of each vertex in them.
+    With the bone (K,) of each block and the row (n,) of each vertex in them.
     """
     blocks = -(-size // _BLOCK)
     shift = (np.cumsum(blocks) - blocks) * _BLOCK - (np.cumsum(size) - size)
     rows = np.arange(len(vertices)) + np.repeat(shift, size)
     filled = np.zeros((blocks.sum() * _BLOCK, 4))
     filled[rows] = vertices
-    return filled.reshape(-1, _BLOCK, 4), rows
+    return filled.reshape(-1, _BLOCK, 4), np.repeat(np.arange(len(size)), blocks), rows

@@ -286,14 +286,12 @@ class Skel:
         to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
         transforms = skinning(rotation, joints, rest.joints)
         moves = after(transforms.index_select(1, c.bone_carriers), to_rest.index_select(1, c.bone_frames))
-        carried = [
-            move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)
-        ]  # (B, 3, 4 C) each
+        carried = [move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)]
         bones = large_empty(rotation, len(rotation), c.n_bones, 3)
         planes = rotation.new_empty(0)
         in_place = torch.is_inference_mode_enabled()
         for some in chunks(len(rotation), rotation.device):
-            rows = [move[some].flatten(0, 1) for move in carried]
+            rows = [move[some].flatten(0, 1) for move in carried]  # (3 B, 4 C)
             if not in_place or len(planes) < len(rows[0]):
                 planes = rotation.new_empty(len(rows[0]), c.n_bones)
             own = planes[: len(rows[0])]
@@ -477,6 +475,14 @@ def scapular_glide(
 
     zero = torch.zeros_like(abduction)
     return at(abduction, elevation) - at(zero, zero)
+
+
+def pose_features(turn: np.ndarray) -> np.ndarray:
+    """(B, 207) SMPL's pose features of SKEL's joint rotations (B, 24, 3, 3), global, relative to the T pose."""
+    local = np.swapaxes(turn[:, PARENTS], -1, -2) @ turn
+    driven = np.array(SMPL_SOURCE) >= 0
+    features = (local[:, np.maximum(SMPL_SOURCE, 0)] - np.eye(3)) * driven[:, None, None]
+    return features.reshape(len(turn), -1)
 
 
 def displacement_slopes(pose: Tensor, joints: Tensor) -> dict[int, Tensor]:

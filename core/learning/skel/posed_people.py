@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from ...anatomy.joints import PARENTS, POSE_INDEX
-from ...bodies.skel import SMPL_SOURCE, Skel
+from ...anatomy.joints import POSE_INDEX
+from ...bodies.skel import Skel, pose_features
 from ...fitting.surface import fit_skel
 from .over_bones import with_bones
 from .people import People
@@ -88,11 +88,3 @@ def joint_motions(body: Skel, q: np.ndarray, beta: np.ndarray) -> np.ndarray:
     place = out.transforms[:, :, :3, 3].numpy()
     shift = place - (turn @ out.rest.joints[0].numpy()[:, :, None])[..., 0]
     return np.concatenate([turn, shift[..., None]], -1)
-
-
-def pose_features(turn: np.ndarray) -> np.ndarray:
-    """(B, 207) SMPL's pose features of SKEL's joint rotations (B, 24, 3, 3), global, relative to the T pose."""
-    local = np.swapaxes(turn[:, PARENTS], -1, -2) @ turn
-    driven = np.array(SMPL_SOURCE) >= 0
-    features = (local[:, np.maximum(SMPL_SOURCE, 0)] - np.eye(3)) * driven[:, None, None]
-    return features.reshape(len(turn), -1)

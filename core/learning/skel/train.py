@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 
 from ...anatomy.joints import JOINT_INDEX, JOINT_NAMES
-from ...bodies.skel import Skel
+from ...bodies.skel import Skel, pose_features
 from ...errors import InputError
 from ..inside import Skin
 from ..processes import run_all
@@ -253,7 +253,7 @@ def with_skin(people: People, gender: str, shapes: Shapes, bare: Learned) -> Lea
     features = np.concatenate([posed.features for posed in samples])
     mean = np.zeros(body.n_betas)
     standing = usual_poses(body, mean, USUAL, generator)
-    usual = posed_people.pose_features(posed_people.joint_motions(body, standing, mean)[..., :3])
+    usual = pose_features(posed_people.joint_motions(body, standing, mean)[..., :3])
     posedirs = covered(in_new_poses, features, usual, blend, posedirs, people.surface.faces, people.surface.mirror)
     given = regressors.regressed(kept.regressor, shapes.mean, shapes.directions)
     return replace(bare, skin_weights=scipy.sparse.csr_matrix(blend), posedirs=posedirs, joints=given)

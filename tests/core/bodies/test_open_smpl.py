@@ -5,10 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from osteon.core.anatomy.joints import PARENTS as PARENTS_OF_SKEL
 from osteon.core.anatomy.limits import uniform
 from osteon.core.bodies.load import OPEN_SMPL, load_body
-from osteon.core.bodies.skel import SMPL_SOURCE
+from osteon.core.bodies.skel import pose_features
 from osteon.core.bodies.smpl_joints import JOINT_NAMES, PARENTS
 from osteon.core.fitting.surface import fit_skel
 from scipy.interpolate import PchipInterpolator
@@ -56,13 +55,7 @@ def test_it_keeps_the_correctives_that_the_mean_body_has(gender):
     """SMPL's joints of a SKEL pose, posed alike, have the same correctives."""
     smpl, skel = load_body(f"open-smpl-{gender}"), load_body(f"open-{gender}")
     q = torch.as_tensor(uniform(skel.limits, 20, np.random.default_rng(4)))
-    local = skel(q, skin=False).transforms[:, :, :3, :3]
-    local = local[:, PARENTS_OF_SKEL].mT @ local
-    features = np.zeros((20, 23, 3, 3))
-    for joint, source in enumerate(SMPL_SOURCE):
-        if source >= 0:
-            features[:, joint] = local[:, source] - np.eye(3)
-    features = features.reshape(20, 207)
+    features = pose_features(skel(q, skin=False).transforms[:, :, :3, :3].numpy())
     assert skel.data.posedirs is not None
     change = np.einsum("naf,bf->bna", smpl.data.posedirs - skel.data.posedirs, features)
     assert np.linalg.norm(change, axis=2).max() < 1e-5

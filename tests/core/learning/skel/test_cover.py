@@ -5,11 +5,12 @@ import pytest
 import trimesh
 from osteon.core.anatomy.joints import JOINT_INDEX, JOINT_NAMES
 from osteon.core.bodies.load import load_body
+from osteon.core.bodies.skel import pose_features
 from osteon.core.learning.inside import Skin
 from osteon.core.learning.skel import correctives, cover
 from osteon.core.learning.skel.correctives import corrected
 from osteon.core.learning.skel.cover import MARGIN, Neighbourhood, Resting, covered, push, resting
-from osteon.core.learning.skel.posed_people import Posed, pose_features, pose_person
+from osteon.core.learning.skel.posed_people import Posed, pose_person
 from osteon.core.learning.skel.skinning import blended
 from scipy.spatial.transform import Rotation
 
