@@ -39,11 +39,13 @@ def quaternion(v: Array) -> Array:
 
     Near no rotation it is as exact as elsewhere, and so are its derivatives.
     """
-    xp = library(v)
     half = v * 0.5
-    # The root of what is too small to matter keeps the derivative of the length finite where the vector is zero.
-    length = xp.sqrt(xp.sum(half * half, -1, keepdims=True) + 1e-30)
-    return xp.concatenate([xp.sinc(length / math.pi) * half, xp.cos(length)], -1)
+    # What is too small to matter keeps the length from zero, and its derivative finite.
+    if isinstance(v, Tensor):
+        length = (torch.sum(half * half, -1, keepdim=True) + 1e-30).sqrt()
+        return torch.cat([torch.sinc(length / math.pi) * half, length.cos()], -1)
+    length = np.sqrt(np.add.reduce(half * half, -1, keepdims=True) + 1e-30)
+    return np.concatenate([np.sin(length) / length * half, np.cos(length)], -1)
 
 
 def rotation_less_identity(q: Array, rows: int = 3) -> Array:
@@ -53,7 +55,7 @@ def rotation_less_identity(q: Array, rows: int = 3) -> Array:
     """
     products = (q[..., :, None] * q[..., None, :]).reshape(*q.shape[:-1], 16)
     of_products = _of_products if rows == 3 else _of_products_framed
-    table = _as_tensor(of_products, q.dtype, q.device) if isinstance(q, Tensor) else of_products().astype(q.dtype)
+    table = _as_tensor(of_products, q.dtype, q.device) if isinstance(q, Tensor) else _as_array(of_products, q.dtype)
     return (products @ table).reshape(*q.shape[:-1], rows, rows)
 
 
@@ -71,7 +73,6 @@ def _of_vectors() -> np.ndarray:
     return np.cross(np.eye(3)[:, None], np.eye(3)).swapaxes(1, 2).reshape(3, 9)
 
 
-@functools.cache
 def _of_products() -> np.ndarray:
     """(16, 9): what each product of two elements of a quaternion gives to each entry of R - I."""
     table = np.zeros((4, 4, 3, 3))
@@ -81,7 +82,6 @@ def _of_products() -> np.ndarray:
     return table.reshape(16, 9)
 
 
-@functools.cache
 def _of_products_framed() -> np.ndarray:
     """(16, 16): the same with a row and a column of zeros more."""
     return np.pad(_of_products().reshape(16, 3, 3), ((0, 0), (0, 1), (0, 1))).reshape(16, 16)
@@ -91,6 +91,11 @@ def _of_products_framed() -> np.ndarray:
 def _as_tensor(make: Callable[[], np.ndarray], dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):
         return torch.as_tensor(make(), dtype=dtype, device=device)
+
+
+@functools.cache
+def _as_array(make: Callable[[], np.ndarray], dtype: np.dtype) -> np.ndarray:
+    return make().astype(dtype)
 
 
 def align(source: Tensor, target: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from .followers import Followers, after
 from .parts import Parts
 from .rotations import align, cross_matrix, identity
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
-from .skinning import RestingSkin, ancestors, blend, chain, chunks, skinning
+from .skinning import RestingSkin, ancestors, blend, chain, chunks, side_by_side, skinning
 from .tensors import Constants, check_counts, check_rows, large_empty
 
 N_POSE = len(POSE_NAMES)
@@ -269,10 +269,12 @@ class Skel:
         joints: Tensor,
         pose_correctives: bool,
     ) -> Tensor:
-        features = None
-        if pose_correctives:
+        factors = side_by_side(len(betas), c.one, betas)
+        if pose_correctives and c.resting_skin.n_features:
             features = ((local.index_select(1, c.smpl_source) - identity(local)) * c.smpl_driven).flatten(1)
-        return blend(c.skin_weights, skinning(rotation, joints, rest.joints), c.resting_skin(features, betas))
+            factors = side_by_side(len(features), features, factors)
+        points = c.resting_skin(factors, betas.shape[1])
+        return blend(c.skin_weights, skinning(rotation, joints, rest.joints), points)
 
     @staticmethod
     def _bones(
@@ -324,6 +326,7 @@ class _Constants:
         # Regressed template and shape directions: joints without a mesh pass.
         self.joint_template = tensor(regressor @ data.skin_template)
         self.joint_shapedirs = tensor((regressor @ data.shapedirs.reshape(n, -1)).reshape(N_JOINTS, 3, -1))
+        self.one = tensor(np.ones((1, 1)))
         self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
         self.skin_weights = tensor(data.skin_weights.toarray().T)
         self.ancestors = [index(above) for above in ancestors(PARENTS)]

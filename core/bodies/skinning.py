@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from .rotations import Array
-from .tensors import large_empty
+from .rotations import Array, library
+from .tensors import large_empty, threads_share_few_rows
 
 # So many bodies are moved at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8
-_FEW = 16  # so few bodies' product with long rows, a CPU's threads share only when it is cut up
+_FEW = 16  # so few bodies' product with long rows, threads may have to be given in pieces
 
 
 def ancestors(parents: Sequence[int]) -> list[np.ndarray]:
@@ -79,24 +78,24 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
     points: (B or 1, 3, V) of the T pose
     """
     batch, n_joints = transforms.shape[:2]
-    rows = transforms.permute(0, 2, 3, 1).reshape(batch, 12, n_joints)
-    planes = points.expand(batch, -1, -1)
-
     in_place = torch.is_inference_mode_enabled()  # no derivatives are kept, and sums may be made in place
 
-    def moved(some: slice) -> Tensor:
-        blended = (rows[some].reshape(-1, n_joints) @ weights).unflatten(0, (-1, 3, 4))
-        of_x, of_y, of_z, shift = blended.unbind(2)
-        x, y, z = planes[some].unsqueeze(1).unbind(2)
+    def moved(transforms: Tensor, points: Tensor) -> Tensor:
+        rows = transforms.permute(0, 2, 3, 1).reshape(-1, n_joints)
+        of_x, of_y, of_z, shift = (rows @ weights).reshape(-1, 3, 4, points.shape[2]).unbind(2)
+        x, y, z = points[:, None].unbind(2)
         if in_place:
             return shift.addcmul_(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT
         return shift.addcmul(of_x, x).addcmul(of_y, y).addcmul(of_z, z).mT
 
+    if batch == 1:
+        return moved(transforms, points).contiguous()
+    points = points.expand(batch, -1, -1)
     if not in_place:
-        return torch.cat([moved(some) for some in chunks(batch, points.device)])
+        return torch.cat([moved(transforms[some], points[some]) for some in chunks(batch, points.device)])
     skin = large_empty(points, batch, points.shape[2], 3)
     for some in chunks(batch, points.device):
-        skin[some] = moved(some)
+        skin[some] = moved(transforms[some], points[some])
     return skin
 
 
@@ -104,6 +103,13 @@ def chunks(batch: int, device: torch.device, at_a_time: int = _BODIES_AT_A_TIME)
     """Which bodies are moved at a time on a CPU, elsewhere all of them; at least one slice, also of none."""
     step = at_a_time if device.type == "cpu" else max(batch, 1)
     return (slice(start, start + step) for start in range(0, max(batch, 1), step))
+
+
+def side_by_side(batch: int, *rows: Array) -> Array:
+    """One long row (batch, sum of k) of each body's rows (batch, k), or (1, k) where they are the same for all."""
+    xp = library(rows[0])
+    every = [row if len(row) == batch else xp.broadcast_to(row, (batch, row.shape[1])) for row in rows]
+    return xp.concatenate(every, 1)
 
 
 class RestingSkin:
@@ -123,17 +129,20 @@ class RestingSkin:
         self.n_features = 0 if posedirs is None else posedirs.shape[2]
         rows = np.concatenate(parts, 2).transpose(2, 1, 0)  # in planes of x, y and z
         self.rows = tensor(rows.reshape(len(rows), -1))
+        # x, y and z, and halves of them if they have any, which two threads share evenly.
+        self.thirds, self.sixths = (
+            self.rows.unflatten(1, (pieces, -1)).transpose(0, 1) for pieces in (3, 3 if rows.shape[2] % 2 else 6)
+        )
 
-    def __call__(self, features: Tensor | None, betas: Tensor) -> Tensor:
-        """(B, 3, N) of shapes betas (B or 1, k), k up to K, and what drives the correctives (B, F), none when None."""
-        factors, first = pad(betas, (1, 0), value=1.0), self.n_features
-        if features is not None and first:
-            factors, first = torch.cat([features, factors.expand(len(features), -1)], 1), 0
-        rows = self.rows[first : self.n_features + 1 + betas.shape[1]]
-        if len(factors) > _FEW or torch.get_num_threads() == 1:
-            return (factors @ rows).unflatten(1, (3, -1))
-        # x, y and z; of one body each in halves if they have any, which two threads share evenly.
-        pieces = 6 if len(factors) == 1 and rows.shape[1] % 6 == 0 else 3
-        cut = rows.unflatten(1, (pieces, -1)).transpose(0, 1)
-        product = torch.bmm(factors.expand(pieces, -1, -1), cut).transpose(0, 1)
-        return product.reshape(len(factors), 3, rows.shape[1] // 3)
+    def __call__(self, factors: Tensor, n_betas: int) -> Tensor:
+        """(B, 3, N) of what drives the correctives, if anything is to, one, and n_betas shape parameters, side by side.
+
+        factors: (B, F + 1 + n_betas) or (B, 1 + n_betas); n_betas up to K
+        """
+        last = self.n_features + 1 + n_betas
+        some = slice(last - factors.shape[1], last)
+        if len(factors) > _FEW or torch.get_num_threads() == 1 or threads_share_few_rows():
+            return (factors @ self.rows[some]).unflatten(1, (3, -1))
+        if len(factors) > 1:
+            return torch.bmm(factors.expand(3, -1, -1), self.thirds[:, some]).transpose(0, 1)
+        return torch.bmm(factors.expand(len(self.sixths), -1, -1), self.sixths[:, some]).reshape(1, 3, -1)

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .rotations import Array
 from .skinning import RestingSkin, blend
 from .smpl_file import N_BETAS, SmplData, write_smpl
 from .smpl_joints import JOINT_NAMES, PARENTS, POSE_NAMES
-from .smpl_tree import JointTree, Moved
+from .smpl_tree import Features, JointTree, Moved
 from .tensors import Constants, check_counts, check_rows
 
 FEW = 64  # bodies whose joints numpy moves faster than torch; it keeps no derivatives
@@ -45,7 +46,7 @@ class Smpl:
     def __init__(self, data: SmplData, name: str = "") -> None:
         self.data = data
         self.name = name or f"{data.kind.lower()}-{data.gender}"
-        self._on = Constants(partial(_Constants, data))
+        self._on = Constants(partial(_Constants, data, self._features))
 
     @property
     def kind(self) -> str:
@@ -107,20 +108,20 @@ class Smpl:
         if trans is not None:
             check_rows(trans, "trans", 3)
         check_counts(len(pose), betas=betas, trans=trans)
-        moved = c.moved(pose, betas)
-        joints, skinning = moved.frames[:, :, :3, 3], moved.skinning
+        joints, frames, rest, skinning, factors = c.moved(pose, betas)
         if trans is not None:
             trans = trans.to(pose)
             joints, skinning = joints + trans[:, None], skinning + pad(trans[:, None, :, None], (3, 0))
         posed = None
         if skin:
-            features = self._features(moved.turns, moved.excess, betas) if pose_correctives else None
-            posed = blend(c.skin_weights, skinning, c.resting_skin(features, betas))
-        return SmplOutput(posed, joints, moved.frames[:, :, :3, :3], moved.rest)
+            n_betas = betas.shape[1]
+            points = c.resting_skin(factors if pose_correctives else factors[:, -1 - n_betas :], n_betas)
+            posed = blend(c.skin_weights, skinning, points)
+        return SmplOutput(posed, joints, frames, rest)
 
     @staticmethod
-    def _features(turns: Tensor, excess: Tensor, betas: Tensor) -> Tensor:
-        """What drives the pose correctives (B, 207).
+    def _features(turns: Array, excess: Array, betas: Array) -> Array:
+        """What drives the pose correctives (B, 207), as tensors or as arrays.
 
         Parameters
         ----------
@@ -128,7 +129,7 @@ class Smpl:
         excess: (B, 24, 3, 3) the same as matrices, less the identity
         betas: (B or 1, K)
         """
-        return excess[:, 1:].flatten(1)
+        return excess[:, 1:].reshape(len(excess), -1)
 
     def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
         if betas is None:
@@ -143,15 +144,15 @@ class Smpl:
 class _Constants:
     """What the forward pass needs of a model, as tensors of one precision on one device."""
 
-    def __init__(self, data: SmplData, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, data: SmplData, features: Features, dtype: torch.dtype, device: torch.device) -> None:
         def tensor(array: np.ndarray) -> Tensor:
             kind = dtype if array.dtype.kind == "f" else None
             return torch.as_tensor(np.ascontiguousarray(array), dtype=kind, device=device)
 
-        self.joints = JointTree(data, tensor)
+        self.joints = JointTree(data, features, tensor)
         self.few = None
         if device.type == "cpu" and dtype in (torch.float32, torch.float64):
-            self.few = JointTree(data, lambda array: tensor(array).numpy())
+            self.few = JointTree(data, features, lambda array: tensor(array).numpy())
         self.resting_skin = RestingSkin(data.skin_template, data.shapedirs, data.posedirs, tensor)
         self.skin_weights = tensor(data.skin_weights.toarray().T)
 

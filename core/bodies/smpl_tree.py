@@ -5,8 +5,8 @@ from typing import Generic, NamedTuple
 
 import numpy as np
 
-from .rotations import Array, library, quaternion, rotation_less_identity
-from .skinning import ancestors, chained
+from .rotations import Array, quaternion, rotation_less_identity
+from .skinning import ancestors, chained, side_by_side
 from .smpl_file import SmplData
 from .smpl_joints import N_JOINTS, PARENTS
 
@@ -14,11 +14,16 @@ from .smpl_joints import N_JOINTS, PARENTS
 class Moved(NamedTuple, Generic[Array]):
     """Joints of B bodies."""
 
-    turns: Array  # (B, 24, 4) quaternions relative to the parents
-    excess: Array  # (B, 24, 3, 3) the same as matrices, less the identity
+    joints: Array  # (B, 24, 3)
+    frames: Array  # (B, 24, 3, 3) how each joint is turned from the T pose
     rest: Array  # (B or 1, 24, 3) the joints of the shape in the T pose
-    frames: Array  # (B, 24, 4, 4) where each joint is and how it is turned from the T pose
     skinning: Array  # (B, 24, 3, 4) what moves a point of the T pose with each joint
+    factors: Array  # (B, F + 1 + K) of the skin in the T pose, as `RestingSkin` takes them
+
+
+# What drives a model's pose correctives (B, F), from its joints' quaternions (B, 24, 4) and matrices less the identity
+# (B, 24, 3, 3) relative to their parents, and betas (B or 1, K).
+Features = Callable[[Array, Array, Array], Array]
 
 
 class JointTree(Generic[Array]):
@@ -27,8 +32,11 @@ class JointTree(Generic[Array]):
     Rest joints and, as matrices, the way to each from its parent and from it to the origin are all linear in the betas.
     """
 
-    def __init__(self, data: SmplData, convert: Callable[[np.ndarray], Array]) -> None:
+    def __init__(self, data: SmplData, features: Features, convert: Callable[[np.ndarray], Array]) -> None:
         """convert: makes a tensor or an array of a precision of an array; integers stay integers"""
+        self.features = features
+        self.still: Array = convert(np.zeros((1, 3)))
+        self.one: Array = convert(np.ones((1, 1)))
         n, _, n_betas = data.shapedirs.shape
         columns = np.concatenate([data.skin_template[:, None], data.shapedirs.transpose(0, 2, 1)], 1)
         rest = (data.joint_regressor @ columns.reshape(n, -1)).reshape(N_JOINTS, 1 + n_betas, 3).transpose(1, 0, 2)
@@ -46,10 +54,9 @@ class JointTree(Generic[Array]):
 
     def __call__(self, pose: Array, betas: Array) -> Moved[Array]:
         """Moves the joints of poses (B, 72) and shapes (B or 1, K)."""
-        xp, batch = library(pose), len(pose)
+        batch = len(pose)
         # A joint more, which stands for none and is still.
-        vectors = xp.concatenate([pose, xp.zeros_like(pose[:, :3])], 1).reshape(batch, N_JOINTS + 1, 3)
-        turns = quaternion(vectors)
+        turns = quaternion(side_by_side(batch, pose, self.still).reshape(batch, N_JOINTS + 1, 3))
         excess = rotation_less_identity(turns, 4)
         every = self.template + betas @ self.shapedirs[: betas.shape[1]]
         first, second, _ = self.ends
@@ -57,4 +64,11 @@ class JointTree(Generic[Array]):
         relative = every[:, first:second].reshape(len(every), N_JOINTS + 1, 4, 4)
         to_joint = every[:, second:].reshape(len(every), N_JOINTS, 4, 4)
         frames = chained(excess + relative, self.ancestors)[:, :N_JOINTS]
-        return Moved(turns[:, :N_JOINTS], excess[:, :N_JOINTS, :3, :3], rest, frames, (frames @ to_joint)[:, :, :3])
+        features = self.features(turns[:, :N_JOINTS], excess[:, :N_JOINTS, :3, :3], betas)
+        return Moved(
+            joints=frames[:, :, :3, 3],
+            frames=frames[:, :, :3, :3],
+            rest=rest,
+            skinning=(frames @ to_joint)[:, :, :3],
+            factors=side_by_side(batch, features, self.one, betas),
+        )

@@ -3,9 +3,8 @@
 The model of Osman, Bolkart and Black 2020, "STAR: Sparse Trained Articulated Human Body Regressor".
 """
 
-import torch
-from torch import Tensor
-
+from .rotations import Array, library
+from .skinning import side_by_side
 from .smpl import Smpl
 
 
@@ -13,7 +12,8 @@ class Star(Smpl):
     """A STAR body. Shape and pose parameters are not those of SMPL, though they look alike."""
 
     @staticmethod
-    def _features(turns: Tensor, excess: Tensor, betas: Tensor) -> Tensor:
+    def _features(turns: Array, excess: Array, betas: Array) -> Array:
         """Quaternions of the joints but the root, less that of no rotation, and the second shape parameter (B, 93)."""
-        still = turns.new_tensor([0.0, 0.0, 0.0, 1.0])
-        return torch.cat([(turns[:, 1:] - still).flatten(1), betas[:, 1:2].expand(len(turns), 1)], 1)
+        batch = len(turns)
+        of_joints = library(turns).concatenate([turns[:, 1:, :3], turns[:, 1:, 3:] - 1.0], 2)
+        return side_by_side(batch, of_joints.reshape(batch, -1), betas[:, 1:2])

@@ -1,5 +1,6 @@
 """Tensors that bodies are given, and those they compute with."""
 
+import functools
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -47,6 +48,13 @@ def large_empty(like: Tensor, *shape: int) -> Tensor:
     if plain and torch.is_inference_mode_enabled():
         return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
     return like.new_empty(shape)
+
+
+@functools.cache
+def threads_share_few_rows() -> bool:
+    """Whether a product of a few rows with long ones is shared among a CPU's threads, as MKL does for Intel's only."""
+    known = getattr(torch.cpu, "get_capabilities", None)  # older torch has none
+    return known is not None and "Intel" in known().get("cpu_name", "")
 
 
 class Constants(Generic[T]):
