@@ -3,7 +3,7 @@
 Transforms are (..., 3, 4), linear part and translation. P is the number of bones, B that of bodies.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..anatomy.joints import JOINT_INDEX, SIDES, pose_slice
 from ..anatomy.patella import path_slopes
+from .carried import Carried, Group
 from .followers import (
     CLAVICLE_ENDS,
     Followers,
@@ -23,14 +24,14 @@ from .followers import (
     patella_transforms,
 )
 from .skel_file import SkelData, has_clavicle_ends
-from .skinning import chunks
-from .tensors import large_empty
 
 _FEMORA, _TIBIAE, _SCAPULAE = (
     [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
 )
 _BLOCK = 64  # vertices of a bone that a single body's product takes together
-_BODIES_AT_A_TIME = 16  # whose bones a CPU's cache holds between product and result
+_TOGETHER = (
+    8  # bones that a product of several bodies has, with zeros where another's transform is: fewer, larger products
+)
 KNEE_ANGLES = [pose_slice(tibia).start for tibia in _TIBIAE]
 
 
@@ -67,11 +68,11 @@ class Parts:
 
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
-        self.vertices = [points.T.contiguous() for points in tensor(vertices).split(size.tolist())]  # (4, n) each
-        places = np.argsort(order)
-        self.places = None if (np.diff(order) == 1).all() else index(places)
+        self.vertices = Carried(
+            [Group(first, tensor(points), ids) for first, points, ids in _groups(data.bone_template, data.bone_parts)]
+        )
         blocks, parts, rows = _blocks(vertices, size)
-        self.blocks, self.block_parts, self.rows = tensor(blocks), index(parts), index(rows[places])
+        self.blocks, self.block_parts, self.rows = tensor(blocks), index(parts), index(rows[np.argsort(order)])
 
         def parts_named(name: str) -> list[int]:
             return [data.bone_part_names.index(f"{name}_{side}") for side in SIDES]
@@ -137,29 +138,23 @@ class Parts:
     def posed(self, transforms: Tensor, at_rest: Tensor) -> Tensor:
         """The vertices of all bones (B, Nk, 3).
 
-        Of several bodies one product a bone: coordinates in planes make its rows long. Of one body these would be many small
-        ones, and one product of blocks that are all alike takes a quarter of the time.
+        One body's are one product of blocks that are all alike, which takes a third of the time of those of a few bones each.
         """
         moves = after(transforms, at_rest)
         if len(moves) == 1:
             points = self.blocks @ moves[0].index_select(0, self.block_parts).mT
             return points.flatten(0, 1).index_select(0, self.rows)[None]
-        sizes = [points.shape[1] for points in self.vertices]
-        if torch.is_inference_mode_enabled():
-            bones = large_empty(moves, len(moves), sum(sizes), 3)
-            pieces = list(chunks(len(moves), moves.device, _BODIES_AT_A_TIME))
-            space = moves.new_empty(3 * len(moves[pieces[0]]), sum(sizes))
-            for some in pieces:
-                rows = moves[some].permute(1, 0, 2, 3).flatten(1, 2)
-                planes = space[: rows.shape[1]]
-                for row, points, end in zip(rows, self.vertices, planes.split(sizes, 1), strict=True):
-                    torch.matmul(row, points, out=end)
-                bones[some] = planes.view(-1, 3, sum(sizes)).mT
-        else:
-            rows = moves.permute(1, 0, 2, 3).flatten(1, 2)
-            planes = torch.cat([row @ points for row, points in zip(rows, self.vertices, strict=True)], 1)
-            bones = planes.view(-1, 3, sum(sizes)).mT.contiguous()
-        return bones if self.places is None else bones[:, self.places]
+        return self.vertices(moves)
+
+
+def _groups(template: np.ndarray, parts: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Of vertices (n, 3) of bones (n,): the first of each few bones, points and vertices of these, as in `Group`."""
+    for first in range(0, parts.max() + 1, _TOGETHER):
+        ids = np.flatnonzero(parts // _TOGETHER == first // _TOGETHER)
+        ids = ids[np.argsort(parts[ids], kind="stable")]
+        points = np.zeros((min(_TOGETHER, parts.max() + 1 - first), 4, len(ids)))
+        points[parts[ids] - first, :, np.arange(len(ids))] = np.column_stack([template[ids], np.ones(len(ids))])
+        yield first, points.reshape(-1, len(ids)), ids
 
 
 def _blocks(vertices: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,11 +3,10 @@
 The model of Keller et al. 2023, "From Skin to Skeleton: Towards Biomechanically Accurate 3D Digital Humans".
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,12 +15,13 @@ from torch import Tensor
 from ..anatomy.joints import CHILD, JOINT_INDEX, JOINT_NAMES, JOINTS, PARENTS, POSE_NAMES, pose_slice
 from ..anatomy.limits import limits
 from ..errors import InputError
+from .carried import Carried, Group
 from .followers import Followers, after
 from .parts import Parts
 from .rotations import align, cross_matrix, identity
 from .skel_file import N_BETAS, N_JOINTS, SkelData, write_skel
-from .skinning import RestingSkin, ancestors, blend, chain, chunks, side_by_side, skinning
-from .tensors import Constants, check_counts, check_rows, large_empty
+from .skinning import RestingSkin, ancestors, blend, chain, side_by_side, skinning
+from .tensors import Constants, check_counts, check_rows
 
 N_POSE = len(POSE_NAMES)
 
@@ -287,23 +287,7 @@ class Skel:
         # What takes a bone from its joint's frame to the T pose, and from there to where each joint would take it.
         to_rest = torch.cat([rest.orientations * rest.scales[..., None, :], rest.joints[..., None]], -1)
         transforms = skinning(rotation, joints, rest.joints)
-        moves = after(transforms.index_select(1, c.bone_carriers), to_rest.index_select(1, c.bone_frames))
-        carried = [move.transpose(1, 2).flatten(2) for move in moves.split(c.bone_carrier_counts, 1)]
-        bones = large_empty(rotation, len(rotation), c.n_bones, 3)
-        planes = rotation.new_empty(0)
-        in_place = torch.is_inference_mode_enabled()
-        for some in chunks(len(rotation), rotation.device):
-            rows = [move[some].flatten(0, 1) for move in carried]  # (3 B, 4 C)
-            if not in_place or len(planes) < len(rows[0]):
-                planes = rotation.new_empty(len(rows[0]), c.n_bones)
-            own = planes[: len(rows[0])]
-            for row, group in zip(rows, c.bone_groups, strict=True):
-                if in_place and isinstance(group.vertices, slice):
-                    torch.matmul(row, group.points, out=own[:, group.vertices])
-                else:
-                    own[:, group.vertices] = row @ group.points
-            bones[some] = own.view(-1, 3, c.n_bones).mT
-        return bones
+        return c.bones(after(transforms.index_select(1, c.bone_carriers), to_rest.index_select(1, c.bone_frames)))
 
     @cached_property
     def template_joints(self) -> np.ndarray:
@@ -386,40 +370,32 @@ class _Constants:
         self.parts = None if data.part_shapedirs is None else Parts(data, tensor, index)
         if self.parts is not None:
             return
-        self.n_bones = len(data.bone_labels)
-        self.bone_groups = list(_bone_groups(data, tensor, index))
-        self.bone_carrier_counts = [len(group.carriers) for group in self.bone_groups]
-        self.bone_carriers = index([carrier for group in self.bone_groups for carrier in group.carriers])
-        self.bone_frames = index([group.joint for group in self.bone_groups for _ in group.carriers])
+        bones, carriers, frames = _bone_groups(data, tensor)
+        self.bones, self.bone_carriers, self.bone_frames = Carried(bones), index(carriers), index(frames)
 
 
-class _BoneGroup(NamedTuple):
-    """The vertices in a joint's frame that it carries alone, or those that others carry with it."""
+def _bone_groups(data: SkelData, tensor: Callable[..., Tensor]) -> tuple[list[Group], list[int], list[int]]:
+    """Vertices in a joint's frame that it carries alone, and those that others carry with it, all of them asked for each.
 
-    joint: int
-    vertices: Tensor | slice
-    carriers: list[int]
-    points: Tensor  # (4 C, n): under each other, each carrier's share of x, y, z and 1; a processor likes long rows
-
-
-def _bone_groups(data: SkelData, tensor: Callable[..., Tensor], index: Callable[..., Tensor]) -> Iterator[_BoneGroup]:
-    """At most two for each joint: who shares some of its vertices is asked for all of these."""
+    With the joints that carry the groups, one group's after the other's, and the joints in whose frames their vertices are.
+    """
     weights, labels = data.bone_weights.tocsr(), data.bone_labels
     own = np.asarray(weights[np.arange(len(labels)), labels]).ravel()
     alone = (own == 1) & (np.diff((weights != 0).tocsr().indptr) == 1)
     points = np.column_stack([data.bone_template, np.ones(len(labels))]).T
-
-    def places(ids: np.ndarray) -> Tensor | slice:
-        """Vertices that follow each other as a slice, which needs no copy."""
-        return slice(ids[0], ids[-1] + 1) if ids[-1] - ids[0] == len(ids) - 1 else index(ids)
-
+    groups: list[Group] = []
+    carrying: list[int] = []
+    frames: list[int] = []
     for joint in range(N_JOINTS):
         for ids in np.flatnonzero((labels == joint) & alone), np.flatnonzero((labels == joint) & ~alone):
             if len(ids):
                 shares = weights[ids].toarray().T
                 carriers = np.flatnonzero(shares.any(1))
                 shared = (shares[carriers, None] * points[:, ids]).reshape(-1, len(ids))
-                yield _BoneGroup(joint, places(ids), carriers.tolist(), tensor(shared))
+                groups.append(Group(len(carrying), tensor(shared), ids))
+                carrying += carriers.tolist()
+                frames += [joint] * len(carriers)
+    return groups, carrying, frames
 
 
 def _arc(angle: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:

@@ -82,7 +82,7 @@ def blend(weights: Tensor, transforms: Tensor, points: Tensor) -> Tensor:
 
     def moved(transforms: Tensor, points: Tensor) -> Tensor:
         rows = transforms.permute(0, 2, 3, 1).reshape(-1, n_joints)
-        of_x, of_y, of_z, shift = (rows @ weights).reshape(-1, 3, 4, points.shape[2]).unbind(2)
+        of_x, of_y, of_z, shift = (rows @ weights).reshape(len(transforms), 3, 4, points.shape[2]).unbind(2)
         x, y, z = points[:, None].unbind(2)
         if in_place:
             return shift.addcmul_(of_x, x).addcmul_(of_y, y).addcmul_(of_z, z).mT

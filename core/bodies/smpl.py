@@ -129,7 +129,7 @@ class Smpl:
         excess: (B, 24, 3, 3) the same as matrices, less the identity
         betas: (B or 1, K)
         """
-        return excess[:, 1:].reshape(len(excess), -1)
+        return excess[:, 1:].reshape(len(excess), 207)
 
     def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
         if betas is None:
