@@ -69,7 +69,7 @@ def with_bones(body: Skel) -> list[dict]:
         def both(q=q, betas=betas) -> torch.Tensor:
             return body(q, betas, bones=True).bones
 
-        alone, together = seconds(skin, both)
+        alone, together = seconds(skin, both, repeats=4 * REPEATS)
         what = f"skin and {len(body.data.bone_template):,} bone vertices"
         rows.append({"what": what, "batch": batch, "osteon_ms": 1e3 * together, "over_skin": together / alone})
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .tensors import large_empty
+from .large_results import large_empty
 
 _AT_A_TIME = 450_000  # numbers that a CPU's cache holds between a product and its place in the result
 _FEW = 1_500_000  # numbers that are sooner laid out all at once

@@ -32,7 +32,8 @@ def moved(transform: Tensor, points: Tensor) -> Tensor:
 def after(second: Tensor, first: Tensor) -> Tensor:
     """The transform (..., 3, 4) that applies `first`, then `second`."""
     product = second[..., :3] @ first
-    return torch.cat([product[..., :3], product[..., 3:] + second[..., 3:]], -1)
+    product[..., 3] += second[..., 3]
+    return product
 
 
 def partway(first: Tensor, second: Tensor, share: Tensor) -> Tensor:

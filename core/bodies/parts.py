@@ -101,7 +101,8 @@ class Parts:
     def at_rest(self, betas: Tensor, joints: Tensor) -> Tensor:
         """What takes each bone from its joint's frame to the T pose (B, P, 3, 4); rest joints (B, 24, 3)."""
         grown = self.template + (betas @ self.shapedirs).unflatten(1, self.template.shape)
-        return torch.cat([grown[..., :3], grown[..., 3:] + joints.index_select(1, self.joints)[..., None]], -1)
+        linear, places = grown[..., :3], grown[..., 3:] + joints.index_select(1, self.joints)[..., None]
+        return torch.cat([linear.expand(len(places), -1, -1, -1), places], -1)
 
     def followers(self, at_rest: Tensor, joints: Tensor, orientations: Tensor) -> Followers:
         """Clavicles and patellae in the T pose, from rest joints (B, 24, 3) and bone frames (B, 24, 3, 3)."""

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .large_results import large_empty
 from .rotations import Array, library
-from .tensors import large_empty, threads_share_few_rows
+from .tensors import threads_share_few_rows
 
 # So many bodies are moved at a time on a CPU, whose cache then holds what is between the steps.
 _BODIES_AT_A_TIME = 8

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,18 +35,6 @@ def check_counts(batch: int, **values: Tensor | None) -> None:
     for name, value in values.items():
         if value is not None and len(value) not in (1, batch):
             raise InputError(f"{name} holds {len(value)} rows but pose holds {batch}.")
-
-
-def large_empty(like: Tensor, *shape: int) -> Tensor:
-    """An uninitialised tensor of `like`'s precision and device.
-
-    On a CPU in inference mode it lies in numpy's memory, which asks Linux for huge pages: hundreds of megabytes, written for
-    the first time, then take a quarter of the time. Elsewhere functorch may want to write batches into it.
-    """
-    plain = like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)
-    if plain and torch.is_inference_mode_enabled():
-        return torch.from_numpy(np.empty(shape, str(like.dtype).removeprefix("torch.")))
-    return like.new_empty(shape)
 
 
 @functools.cache

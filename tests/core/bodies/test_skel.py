@@ -184,6 +184,16 @@ def test_everything_takes_the_precision_of_the_pose(body):
         body(torch.zeros(2, 46), joint_offsets=torch.zeros(1, 3))
 
 
+def test_one_shape_takes_joint_offsets_of_each_pose(body):
+    generator = torch.Generator().manual_seed(0)
+    pose, betas, offsets = (torch.randn(*size, generator=generator) for size in ((3, 46), (1, 10), (3, 24, 3)))
+    out = body(0.3 * pose, betas, joint_offsets=0.01 * offsets, bones=True)
+    same = body(0.3 * pose, betas.expand(3, -1), joint_offsets=0.01 * offsets, bones=True)
+    torch.testing.assert_close(
+        (out.skin, out.bones, out.joints), (same.skin, same.bones, same.joints), atol=1e-6, rtol=0
+    )
+
+
 def test_nobody_is_a_batch_too(body):
     out = body(torch.zeros(0, 46), torch.zeros(0, 10), bones=True)
     assert (len(out.skin), len(out.bones), len(out.joints)) == (0, 0, 0)
