@@ -1,7 +1,7 @@
 """Memory for large results. On a CPU it is used again once a result is gone.
 
-To touch new memory takes as long as to compute what goes there: what a C library gives back to the system at once, which is
-what has more than 32 MB, would be new at each call.
+To touch new memory takes as long as to compute what goes there, and memory of tens of megabytes would be new at each call: a C
+library gives it back to the system at once.
 """
 
 import math

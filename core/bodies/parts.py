@@ -29,9 +29,7 @@ _FEMORA, _TIBIAE, _SCAPULAE = (
     [JOINT_INDEX[f"{name}_{side}"] for side in SIDES] for name in ("femur", "tibia", "scapula")
 )
 _BLOCK = 64  # vertices of a bone that a single body's product takes together
-_TOGETHER = (
-    8  # bones that a product of several bodies has, with zeros where another's transform is: fewer, larger products
-)
+_TOGETHER = 8  # bones in a product of several bodies, which is mostly zeros and yet sooner done than one for each
 KNEE_ANGLES = [pose_slice(tibia).start for tibia in _TIBIAE]
 
 
@@ -68,7 +66,7 @@ class Parts:
 
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
-        self.vertices = Carried(
+        self.carried = Carried(
             [Group(first, tensor(points), ids) for first, points, ids in _groups(data.bone_template, data.bone_parts)]
         )
         blocks, parts, rows = _blocks(vertices, size)
@@ -145,7 +143,7 @@ class Parts:
         if len(moves) == 1:
             points = self.blocks @ moves[0].index_select(0, self.block_parts).mT
             return points.flatten(0, 1).index_select(0, self.rows)[None]
-        return self.vertices(moves)
+        return self.carried(moves)
 
 
 def _groups(template: np.ndarray, parts: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
