@@ -30,10 +30,9 @@ class _Motion:
     rotations: Tensor  # (B, 24, 3, 3) of the T pose, in the world
     places: Tensor  # (B, 24, 3) joints
     rest_joints: Tensor  # (B, 24, 3)
+    frames: Tensor  # (B or 1, 24, 3, 3) axes in which the joints turn, in the T pose's
+    above: Tensor  # (B, 24, 3, 3) rotations of the parents
     local: Tensor  # (B, 24, 3, 3) rotations relative to the parent, in the T pose's axes
-    spins: Tensor  # (B, 46, 3) what the angles turn about, in the T pose's axes
-    turning: Tensor  # (B, 46, 3) the same in the world
-    shifts: dict[int, Tensor]  # angle -> (B, 3) how it moves its joint, in the world
 
 
 class SkinPoints:
@@ -79,47 +78,41 @@ class SkinPoints:
             below[:, PARENTS[j]] += below[:, j]
             weight[PARENTS[j]] += weight[j]
         arms = below - motion.places[..., None] * weight[:, None]
+        spins = self._spins(pose, motion)
+        above = motion.above[:, _JOINT_OF]  # (B, 46, 3, 3)
         columns = pose.new_empty(len(pose), N_COLUMNS, 3, weight.shape[1])
         angles = columns[:, :N_POSE]
-        crosses = cross_matrix(motion.turning)
+        crosses = cross_matrix((above @ spins[..., None])[..., 0])
         for j, first in enumerate(_FIRST_OF):
             own = slice(first, first + len(JOINTS[j].parameters))
             angles[:, own] = (crosses[:, own].flatten(1, 2) @ arms[:, j]).unflatten(1, (-1, 3))
-        for k, shift in motion.shifts.items():
-            angles[:, k] += shift[..., None] * weight[_JOINT_OF[k]]
+        for k, slope in displacement_slopes(pose, motion.rest_joints).items():
+            angles[:, k] += (above[:, k] @ slope[..., None]) * weight[_JOINT_OF[k]]
         if self.posedirs is not None:
-            self._add_correctives(angles, motion)
+            self._add_correctives(angles, motion, spins)
         columns[:, N_POSE:] = identity(pose)[:, :, None]
         return points, columns
 
     def _motion(self, pose: Tensor, betas: Tensor) -> _Motion:
         out = self.body(pose, betas, skin=False)
         rotations, rest = out.transforms[:, :, :3, :3], out.rest
+        root = identity(pose).expand(len(pose), 1, 3, 3)
+        above = torch.cat([root, rotations[:, PARENTS[1:]]], 1)
+        frames = rest.orientations @ self.default_rotations.mT
+        return _Motion(rotations, out.joints, rest.joints, frames, above, above.mT @ rotations)
+
+    def _spins(self, pose: Tensor, motion: _Motion) -> Tensor:
+        """(B, 46, 3) what the angles turn about, in the T pose's axes."""
         angles = pose.new_zeros(len(pose), N_JOINTS, 3)
         angles[:, _JOINT_OF, _SLOT_OF] = pose
-        first, second, third = (about(self.axes[:, slot], angles[:, :, slot]) for slot in range(3))
+        second, third = (about(self.axes[:, slot], angles[:, :, slot]) for slot in (1, 2))
         # An axis is turned by the rotations that come after it.
         axes = [
             (third @ second @ self.axes[:, 0, :, None])[..., 0],
             (third @ self.axes[:, 1, :, None])[..., 0],
             self.axes[:, 2].expand(len(pose), -1, -1),
         ]
-        frame = rest.orientations @ self.default_rotations.mT
-        spins = (frame[:, _JOINT_OF] @ torch.stack(axes, 2)[:, _JOINT_OF, _SLOT_OF, :, None])[..., 0]
-        root = identity(pose).expand(len(pose), 1, 3, 3)
-        above = torch.cat([root, rotations[:, PARENTS[1:]]], 1)[:, _JOINT_OF]
-        return _Motion(
-            rotations=rotations,
-            places=out.joints,
-            rest_joints=rest.joints,
-            local=frame @ (third @ second @ first) @ frame.mT,
-            spins=spins,
-            turning=(above @ spins[..., None])[..., 0],
-            shifts={
-                k: (above[:, k] @ slope[..., None])[..., 0]
-                for k, slope in displacement_slopes(pose, rest.joints).items()
-            },
-        )
+        return (motion.frames[:, _JOINT_OF] @ torch.stack(axes, 2)[:, _JOINT_OF, _SLOT_OF, :, None])[..., 0]
 
     def _shaped(self, motion: _Motion, betas: Tensor) -> Tensor:
         """(B or 1, 3, n) the points in the T pose, with pose correctives."""
@@ -140,12 +133,12 @@ class SkinPoints:
         arms = shaped[:, None] - motion.rest_joints[..., None]
         return (motion.rotations @ arms + motion.places[..., None]) * self.weights[:, None]
 
-    def _add_correctives(self, angles: Tensor, motion: _Motion) -> None:
+    def _add_correctives(self, angles: Tensor, motion: _Motion, spins: Tensor) -> None:
         """Adds to derivatives (B, 46, 3, n) what the pose correctives change."""
         blended = (motion.rotations.flatten(2).mT @ self.weights).unflatten(1, (3, 3))  # (B, 3, 3, n)
         assert self.posedirs is not None
         for smpl, source in enumerate(SMPL_SOURCE):
             for k in (k for k, joint in enumerate(_JOINT_OF) if joint == source):
-                change = (cross_matrix(motion.spins[:, k]) @ motion.local[:, source]).flatten(1)  # (B, 9)
+                change = (cross_matrix(spins[:, k]) @ motion.local[:, source]).flatten(1)  # (B, 9)
                 offset = (change @ self.posedirs[smpl]).unflatten(1, (1, 3, -1))
                 angles[:, k] += (blended * offset).sum(2)

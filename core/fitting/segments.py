@@ -107,7 +107,9 @@ def evenly_spread(points: np.ndarray, count: int) -> np.ndarray:
     """Ids of at most `count` of a body's skin vertices (N, 3): the first of each cell of a grid."""
     size = 0.6 / count**0.5  # metres: finer than what cuts two square metres into so many pieces
     while True:
-        _, first = np.unique(np.floor(points / size).astype(int), axis=0, return_index=True)
+        cells = np.floor(points / size).astype(int)
+        cells -= cells.min(0)
+        _, first = np.unique(np.ravel_multi_index(tuple(cells.T), cells.max(0) + 1), return_index=True)
         if len(first) <= count:
             return np.sort(first)
         size *= 1.08

@@ -131,6 +131,7 @@ def fit_skel(
     def about_centre(frames: np.ndarray) -> np.ndarray:
         return np.asarray(surfaces[frames], np.float64) - centre[frames]
 
+    known: Tensor | None = None
     if betas is None:
         report(READING, "shape")
         some = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHAPE_FRAMES).round().astype(int))]
@@ -144,6 +145,8 @@ def fit_skel(
         x = problem.solved(problem.some(targets[sound]), x)
         x = problem.solved(problem.whole(surface[sound.numpy()]), x, SHAPE_STEPS)
         shape = x[:1, -skel.n_betas :].clone()
+        if len(x) == len(chosen):  # all poses are known already
+            known = x[:, : -skel.n_betas]
     else:
         shape = checked_betas(betas, skel.n_betas)
     pose, trans = np.zeros((n_frames, N_POSE)), np.zeros((n_frames, 3))
@@ -152,7 +155,7 @@ def fit_skel(
         report(READING + (1 - READING - SMOOTHING * bool(smoothness)) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
         surface = about_centre(frames)
-        x = problem.pose(planes(surface[:, ids]), shape)
+        x = problem.pose(planes(surface[:, ids]), shape) if known is None else known
         q, t = problem.solved(problem.whole(surface, shape), x, STEPS, 1e-4).split([N_POSE, 3], 1)
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
