@@ -19,7 +19,7 @@ _AT_A_TIME = 6_000_000  # numbers between product and result on a CPU
 class Group(NamedTuple):
     """Some of the points, and which transforms carry them."""
 
-    first: int  # of C transforms that follow each other
+    first: int  # which is the first of the C transforms, which follow each other
     points: Tensor  # (4 C, n): under each other x, y, z and 1 of each point, times the transform's share of it
     vertices: np.ndarray  # (n,) where they are among all points
 
@@ -35,21 +35,27 @@ class Carried:
         self.places = None if in_order else torch.as_tensor(np.argsort(order), device=groups[0].points.device)
 
     def __call__(self, moves: Tensor) -> Tensor:
-        """(B, V, 3) of transforms (B, P, 3, 4)."""
+        """(B, V, 3) of transforms (B, P, 3, 4). Where one is not finite, the points of its group may not be either."""
         batch, n_moves = moves.shape[:2]
         rows = moves.transpose(1, 2).reshape(3 * batch, 4 * n_moves)
         of_groups = [rows[:, 4 * first : 4 * first + len(points)] for first, points, _ in self.groups]
         n_points = sum(self.sizes)
+        # Coordinates lie in planes first, which makes a product's rows long.
+        some_bodies = list(chunks(batch, moves.device, max(_AT_A_TIME // (3 * n_points), 1)))
         if not torch.is_inference_mode_enabled():
-            planes = torch.cat([row @ group.points for row, group in zip(of_groups, self.groups, strict=True)], 1)
-            return self._in_place(planes.view(batch, 3, n_points).mT).contiguous()
+            every = []
+            for some in some_bodies:
+                own = slice(3 * some.start, 3 * some.stop)
+                planes = torch.cat(
+                    [row[own] @ points for row, (_, points, _) in zip(of_groups, self.groups, strict=True)], 1
+                )
+                every.append(self._in_place(planes.view(len(planes) // 3, 3, n_points).mT))
+            return torch.cat(every)
         moved = large_empty(moves, batch, n_points, 3)
         if batch == 1 and self.places is None:
             for row, group, own in zip(of_groups, self.groups, moved[0].split(self.sizes), strict=True):
                 torch.matmul(group.points.mT, row.mT, out=own)
             return moved
-        # Of more bodies, coordinates lie in planes first, which makes a product's rows long.
-        some_bodies = list(chunks(batch, moves.device, max(_AT_A_TIME // (3 * n_points), 1)))
         space = large_empty(moves, len(moved[some_bodies[0]]), 3, n_points)
         for some in some_bodies:
             planes = space[: len(moved[some])]

@@ -5,18 +5,17 @@ library gives it back to the system at once.
 """
 
 import math
-import threading
 import weakref
+from collections import deque
+from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_LARGE = 16 * 2**20  # bytes from which on it is kept
-_READY = 128 * 2**20  # bytes that are kept at most
-
-_ready: list[np.ndarray] = []  # the newest last
-_lock = threading.RLock()  # a result may be collected in the thread that asks for another
+_LARGE, _LARGEST = 16 * 2**20, 64 * 2**20  # bytes between which it is kept
+# Skin, bones and what is between. Each step on it is one that no collector or thread comes in between.
+_ready: deque[np.ndarray] = deque(maxlen=3)
 
 
 def large_empty(like: Tensor, *shape: int) -> Tensor:
@@ -33,20 +32,18 @@ def large_empty(like: Tensor, *shape: int) -> Tensor:
     if block is None:
         block = np.empty(size, np.uint8)
     result = block.view(str(like.dtype).removeprefix("torch.")).reshape(shape)
-    if size >= _LARGE:
+    if _LARGE <= size <= _LARGEST:
         # The tensor, and whatever looks into it, holds `result`.
-        weakref.finalize(result, _keep, block).atexit = False
+        weakref.finalize(result, _ready.append, block).atexit = False
     return torch.from_numpy(result)
 
 
 def _spare(size: int) -> np.ndarray | None:
-    with _lock:
-        fitting = [k for k, block in enumerate(_ready) if block.nbytes == size]
-        return _ready.pop(fitting[-1]) if fitting else None
-
-
-def _keep(block: np.ndarray) -> None:
-    with _lock:
-        _ready.append(block)
-        while sum(other.nbytes for other in _ready) > _READY:
-            _ready.pop(0)
+    """A block of that size, if one is ready; the others go round."""
+    with suppress(IndexError):
+        for _ in range(_ready.maxlen or 0):
+            block = _ready.popleft()
+            if block.nbytes == size:
+                return block
+            _ready.append(block)
+    return None

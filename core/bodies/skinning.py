@@ -144,6 +144,6 @@ class RestingSkin:
         some = slice(last - factors.shape[1], last)
         if len(factors) > _FEW or torch.get_num_threads() == 1 or threads_share_few_rows():
             return (factors @ self.rows[some]).unflatten(1, (3, -1))
-        if len(factors) > 1:
+        if len(factors) != 1:
             return torch.bmm(factors.expand(3, -1, -1), self.thirds[:, some]).transpose(0, 1)
         return torch.bmm(factors.expand(len(self.sixths), -1, -1), self.sixths[:, some]).reshape(1, 3, -1)

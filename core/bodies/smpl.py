@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from .rotations import Array
 from .skinning import RestingSkin, blend
-from .smpl_file import N_BETAS, SmplData, write_smpl
+from .smpl_file import N_BETAS, N_FEATURES, SmplData, write_smpl
 from .smpl_joints import JOINT_NAMES, PARENTS, POSE_NAMES
 from .smpl_tree import Features, JointTree, Moved
 from .tensors import Constants, check_counts, check_rows
@@ -129,7 +129,7 @@ class Smpl:
         excess: (B, 24, 3, 3) the same as matrices, less the identity
         betas: (B or 1, K)
         """
-        return excess[:, 1:].reshape(len(excess), 207)
+        return excess[:, 1:].reshape(len(excess), N_FEATURES["SMPL"])
 
     def _shape_of(self, like: Tensor, betas: Tensor | None) -> Tensor:
         if betas is None:

@@ -6,6 +6,7 @@ The model of Osman, Bolkart and Black 2020, "STAR: Sparse Trained Articulated Hu
 from .rotations import Array, library
 from .skinning import side_by_side
 from .smpl import Smpl
+from .smpl_file import N_FEATURES
 
 
 class Star(Smpl):
@@ -16,4 +17,4 @@ class Star(Smpl):
         """Quaternions of the joints but the root, less that of no rotation, and the second shape parameter (B, 93)."""
         batch = len(turns)
         of_joints = library(turns).concatenate([turns[:, 1:, :3], turns[:, 1:, 3:] - 1.0], 2)
-        return side_by_side(batch, of_joints.reshape(batch, 92), betas[:, 1:2])
+        return side_by_side(batch, of_joints.reshape(batch, N_FEATURES["STAR"] - 1), betas[:, 1:2])

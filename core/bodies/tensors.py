@@ -41,7 +41,7 @@ def check_counts(batch: int, **values: Tensor | None) -> None:
 def threads_share_few_rows() -> bool:
     """Whether a product of a few rows with long ones is shared among a CPU's threads, as MKL does for Intel's only."""
     known = getattr(torch.cpu, "get_capabilities", None)  # older torch has none
-    return known is not None and "Intel" in known().get("cpu_name", "")
+    return torch.backends.mkl.is_available() and known is not None and "Intel" in known().get("cpu_name", "")
 
 
 class Constants(Generic[T]):
