@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 _LARGE, _LARGEST = 16 * 2**20, 64 * 2**20  # bytes between which it is kept
-# Skin, bones and what is between. Each step on it is one that no collector or thread comes in between.
+# Skins, bones and what is between. No collector or other thread can come into the middle of a step on it.
 _ready: deque[np.ndarray] = deque(maxlen=3)
 
 

@@ -155,7 +155,7 @@ def fit_skel(
         report(READING + (1 - READING - SMOOTHING * bool(smoothness)) * start / len(chosen), "pose")
         frames = chosen[start : start + CHUNK]
         surface = about_centre(frames)
-        x = problem.pose(planes(surface[:, ids]), shape) if known is None else known
+        x = problem.pose(planes(surface[:, ids]), shape) if known is None else known[start : start + CHUNK]
         q, t = problem.solved(problem.whole(surface, shape), x, STEPS, 1e-4).split([N_POSE, 3], 1)
         error[frames] = _distance(skel, q, shape, t, surface)
         pose[frames], trans[frames] = q.double().numpy(), t.double().numpy() + centre[frames, 0]
