@@ -67,7 +67,10 @@ class Parts:
         order = np.argsort(data.bone_parts, kind="stable")
         vertices = np.column_stack([data.bone_template, np.ones(len(order))])[order]
         self.carried = Carried(
-            [Group(first, tensor(points), ids) for first, points, ids in _groups(data.bone_template, data.bone_parts)]
+            [
+                Group(first, tensor(points), order[rows])
+                for first, points, rows in _groups(vertices, data.bone_parts[order])
+            ]
         )
         blocks, parts, rows = _blocks(vertices, size)
         self.blocks, self.block_parts, self.rows = tensor(blocks), index(parts), index(rows[np.argsort(order)])
@@ -146,14 +149,14 @@ class Parts:
         return self.carried(moves)
 
 
-def _groups(template: np.ndarray, parts: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Of vertices (n, 3) of bones (n,): the first of each few bones, points and vertices of these, as in `Group`."""
-    for first in range(0, parts.max() + 1, _TOGETHER):
-        ids = np.flatnonzero(parts // _TOGETHER == first // _TOGETHER)
-        ids = ids[np.argsort(parts[ids], kind="stable")]
-        points = np.zeros((min(_TOGETHER, parts.max() + 1 - first), 4, len(ids)))
-        points[parts[ids] - first, :, np.arange(len(ids))] = np.column_stack([template[ids], np.ones(len(ids))])
-        yield first, points.reshape(-1, len(ids)), ids
+def _groups(vertices: np.ndarray, parts: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Of vertices (n, 4) of bones (n,) one after the other: the first of each few bones, their points as in `Group`, rows."""
+    for first in range(0, parts[-1] + 1, _TOGETHER):
+        rows = np.flatnonzero(parts // _TOGETHER == first // _TOGETHER)
+        own = parts[rows] - first
+        points = np.zeros((own[-1] + 1, 4, len(rows)))
+        points[own, :, np.arange(len(rows))] = vertices[rows]
+        yield first, points.reshape(-1, len(rows)), rows
 
 
 def _blocks(vertices: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -222,9 +222,8 @@ class Skel:
         if joint_offsets is not None:
             joints = joints + joint_offsets
         offsets = torch.cat([joints[:, :1], joints[:, 1:] - joints.index_select(1, c.parents)], 1)
-        return SkelRest(
-            joints, offsets, self._orientations(c, offsets), self._scales(c, betas.expand(len(joints), -1), offsets)
-        )
+        betas = betas.expand(len(joints), -1)  # offsets may be of several poses
+        return SkelRest(joints, offsets, self._orientations(c, offsets), self._scales(c, betas, offsets))
 
     @staticmethod
     def _orientations(c: "_Constants", offsets: Tensor) -> Tensor:
